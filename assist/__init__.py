@@ -1,0 +1,1 @@
+"""Meaning: words → alerts, guidance, case record. Pure: no clock, socket, file or task inside."""

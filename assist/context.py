@@ -1,0 +1,35 @@
+"""What a detector or extractor may know of a call: the words so far and media time, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from koemori.assist.types import CallFacts, Heard
+from koemori.audio.call import ChannelRole
+
+
+@dataclass(slots=True)
+class CallView:
+    """The call so far. The engine appends; detectors and extractors only read.
+
+    Attributes:
+        facts: What was known before the first word.
+        heard: Every final utterance, oldest first, the one being observed included (last).
+        now_ms: Media time of the newest input.
+    """
+
+    facts: CallFacts
+    heard: list[Heard] = field(default_factory=list)
+    now_ms: int = 0
+
+    def recent(self, count: int, speaker: ChannelRole | None = None) -> tuple[Heard, ...]:
+        """The last `count` utterances (of one speaker), oldest first."""
+        chosen = [item for item in self.heard if speaker is None or item.speaker == speaker]
+        return tuple(chosen[-count:])
+
+    def before(self, item: Heard) -> Iterator[Heard]:
+        """Utterances before `item`, newest first."""
+        for other in reversed(self.heard):
+            if other.utterance_id != item.utterance_id:
+                yield other

@@ -1,0 +1,225 @@
+"""What the assist side says: alerts, guidance, checklist, case.
+
+Every statement names the utterances it came from. Times are media time in milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+
+from koemori.audio.call import ChannelRole
+
+
+class Severity(IntEnum):
+    """How bad: 1 注意 (notice), 2 警告 (warning), 3 危険 (danger, act at once)."""
+
+    NOTICE = 1
+    WARNING = 2
+    DANGER = 3
+
+
+class Category(StrEnum):
+    """Codes of the public contract; the last three are about the agent's own words."""
+
+    VERBAL_ABUSE = "verbal_abuse"
+    REPEAT_DEMAND = "repeat_demand"
+    THREAT = "threat"
+    INTIMIDATION = "intimidation"
+    AUTHORITY = "authority"
+    DETENTION = "detention"
+    SEXUAL = "sexual"
+    MONEY = "money"
+    VIOLENCE = "violence"
+    DOGEZA = "dogeza"
+    SNS = "sns"
+    ANTISOCIAL = "antisocial"
+    DISCRIMINATION = "discrimination"
+    PRIVACY = "privacy"
+    EXCESSIVE = "excessive"
+    FRAUD = "fraud"
+    SELFHARM = "selfharm"
+    OTHER_NUISANCE = "other_nuisance"
+    PREMATURE_LIABILITY = "premature_liability"
+    DENIAL = "denial"
+    SPECULATION = "speculation"
+
+
+NOT_HARASSMENT = frozenset(
+    {Category.FRAUD, Category.SELFHARM, Category.PREMATURE_LIABILITY, Category.DENIAL, Category.SPECULATION}
+)
+"""Categories that alert with `harassment` false."""
+
+AGENT_SIDE = frozenset({Category.PREMATURE_LIABILITY, Category.DENIAL, Category.SPECULATION})
+
+
+class EndState(StrEnum):
+    """How the matter stands when the call ends (guideline of 13 articles, art. on three end states)."""
+
+    RESOLVED_AGREED = "resolved_agreed"
+    WITHDRAWN = "withdrawn"
+    UNRESOLVED_AGREED = "unresolved_agreed"
+    UNRESOLVED_PENDING = "unresolved_pending"
+    UNRESOLVED_TERMINATED = "unresolved_terminated"
+    NOT_COMPLAINT = "not_complaint"
+    OPEN = "open"
+
+
+CASE_FIELDS = (
+    "customer_name",
+    "phone",
+    "order_or_contract_number",
+    "product",
+    "when",
+    "where",
+    "about_what",
+    "who_is_dissatisfied",
+    "demand",
+    "conclusion",
+    "promises",
+)
+"""Names of `case.fields` in the public contract, in the order a form shows them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One final utterance as the assist side sees it: the only input besides the clock.
+
+    `koemori analyze` makes these from text lines, the live pipeline from `Utterance`s.
+    """
+
+    utterance_id: str
+    speaker: ChannelRole
+    start_ms: int
+    end_ms: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Media time went on with nothing said; lets clocks (detention, silence) act."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallClosed:
+    """No more words will come; the engine answers with a last `CaseRevision`."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class AgentEdit:
+    """The agent typed into the case form; such a value is confirmed and never overwritten."""
+
+    at_ms: int
+    values: Mapping[str, str]
+
+
+AssistInput = Heard | Tick | AgentEdit | CallClosed
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A detector's finding, with the words it came from."""
+
+    alert_id: str
+    category: Category
+    severity: Severity
+    harassment: bool
+    rule_id: str
+    at_ms: int
+    utterance_ids: tuple[str, ...]
+    quote: str
+    """The words that triggered it, exactly as in the utterance."""
+    explanation: str
+    """One sentence for a person: why this rule fired."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """The same demand again; emitted at each mention from the second on."""
+
+    cluster_id: str
+    count: int
+    at_ms: int
+    utterance_ids: tuple[str, ...]
+    demand: str
+
+
+@dataclass(frozen=True, slots=True)
+class Guidance:
+    """What the agent is shown: one thing to say next."""
+
+    guidance_id: str
+    alert_id: str | None
+    stage: str
+    """`step1` … `step4`, `ladder1` … `ladder5`, `safety`, `correction`."""
+    say: str
+    why: str
+    source: str
+    playbook_version: str
+    at_ms: int
+    expires_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChecklistChange:
+    """An item of the four-step checklist was heard (or re-opened)."""
+
+    item: str
+    done: bool
+    at_ms: int
+    utterance_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProposal:
+    """A value an extractor read from the call."""
+
+    field: str
+    value: str
+    confidence: float
+    utterance_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldValue:
+    """A field of the case with its provenance; `confirmed` means an agent entered or accepted it."""
+
+    value: str
+    confidence: float
+    utterance_ids: tuple[str, ...]
+    confirmed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRevision:
+    """The whole case as it stands; emitted when anything in it changed, and once at the end."""
+
+    revision: int
+    at_ms: int
+    fields: Mapping[str, FieldValue]
+    end_state: EndState
+    harassment_categories: tuple[Category, ...]
+    demand_validity: str
+    """`reasonable`, `excessive`, `unknown`."""
+    manner: str
+    """`calm`, `rough`, `harassing`."""
+
+
+AssistEvent = Alert | Repetition | Guidance | ChecklistChange | CaseRevision
+
+
+@dataclass(slots=True)
+class CallFacts:
+    """What is known of a call before a word is said."""
+
+    call_id: str
+    locale: str = "ja"
+    started_on: str | None = None
+    """Local date of the call, ISO 8601, for relative dates."""
+    known: Mapping[str, str] = field(default_factory=dict)
+    """Case fields known from the phone system (`phone`), with low confidence."""

@@ -1,0 +1,70 @@
+"""The product's errors, and the audio branch of their tree.
+
+    KoemoriError
+    └── AudioError
+        ├── AudioFileError        a file that cannot be played as a call
+        ├── FrameOrderError       a frame that breaks its channel's timeline
+        ├── MediaMessageError     a media message that a peer sent and we cannot use
+        └── JournalError          a journal that cannot be written or read
+
+Each class has a stable `code`; facts are attributes; `str()` is one sentence that says what was expected
+and what came. Nothing a person said, dialled or is called may enter an error's text.
+"""
+
+from __future__ import annotations
+
+
+class KoemoriError(Exception):
+    """Root of every error that Koemori raises on purpose."""
+
+    code: str = "koemori"
+
+
+class AudioError(KoemoriError):
+    """Something about captured audio."""
+
+    code = "audio"
+
+
+class AudioFileError(AudioError):
+    """A file that cannot be played as a call: `expected` and `came` say why."""
+
+    code = "audio-file"
+
+    def __init__(self, name: str, expected: str, came: str) -> None:
+        super().__init__(f"{name}: expected {expected}; got {came}")
+        self.name = name
+        self.expected = expected
+        self.came = came
+
+
+class FrameOrderError(AudioError):
+    """A frame that does not begin where its channel stands."""
+
+    code = "frame-order"
+
+    def __init__(self, channel_index: int, expected_sample: int, came_sample: int) -> None:
+        super().__init__(
+            f"channel {channel_index}: expected a frame at sample {expected_sample}; got one at {came_sample}"
+        )
+        self.channel_index = channel_index
+        self.expected_sample = expected_sample
+        self.came_sample = came_sample
+
+
+class MediaMessageError(AudioError):
+    """A media message that cannot be used; the stream goes on unless `fatal`."""
+
+    code = "media-message"
+
+    def __init__(self, expected: str, came: str, *, fatal: bool = False) -> None:
+        super().__init__(f"media message: expected {expected}; got {came}")
+        self.expected = expected
+        self.came = came
+        self.fatal = fatal
+
+
+class JournalError(AudioError):
+    """The journal could not be written, or its bytes are not a journal."""
+
+    code = "journal"

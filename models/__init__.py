@@ -1,0 +1,1 @@
+"""Speech models: frames → words. Importing this package loads no model library."""

@@ -1,0 +1,1 @@
+"""The service: everything with a socket, a table or a person."""
