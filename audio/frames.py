@@ -68,7 +68,7 @@ class Gap:
 
 
 SourceEvent = CallStarted | AudioFrame | Gap | CallEnded
-"""What an ingest yields: started once, then frames and gaps, monotonic per channel but for late frames, ended once."""
+"""What an ingest yields: started once, then frames and gaps (monotonic, late ones apart), ended once."""
 
 
 def samples_to_ms(samples: int, sample_rate_hz: int) -> int:

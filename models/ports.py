@@ -61,7 +61,7 @@ class Transcriber(Protocol):
 
 
 class WorkerPool(Protocol):
-    """Runs transcription off the event loop: bounded, order kept per channel by the caller awaiting in order."""
+    """Runs transcription off the event loop, bounded; callers keep a channel's order by awaiting in order."""
 
     model_id: str
     capacity: int

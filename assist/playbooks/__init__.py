@@ -1,0 +1,1 @@
+"""Playbooks: versioned rules, checklists, lexicons and guidance, as TOML with a schema."""
