@@ -1,0 +1,279 @@
+"""Events as the outside sees them: one pydantic model per event of the public contract, version 1.
+
+`WireEvent` is the union, told apart by `type`. A reader ignores keys it does not know; a writer leaves out an
+optional key that has no value. Names, units and meaning are fixed by docs/contract.md and by golden tests.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from koemori.assist.types import Category, EndState
+from koemori.audio.call import ChannelRole
+from koemori.audio.frames import GapCause
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+WIRE_VERSION = 1
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class _Event(_Wire):
+    """What every event has; `at_ms` is the media time it speaks of: for text, the end of its audio."""
+
+    v: Literal[1] = WIRE_VERSION
+    call_id: str
+    seq: int = Field(ge=1)
+    """Per call, from 1. Partials are live only, so a reader of stored events sees `seq` jump over them."""
+    at_ms: int
+    emitted_ms: int | None = Field(default=None, exclude_if=_is_none)
+    """Monotonic milliseconds since the call's first sample was due; present where the call is live."""
+
+
+class WireChannel(_Wire):
+    """One audio track of the call."""
+
+    index: int
+    role: ChannelRole
+    source: str
+
+
+class CallStartedEvent(_Event):
+    """The call began; always `seq` 1."""
+
+    type: Literal["call_started"] = "call_started"
+    started_at: datetime
+    channels: tuple[WireChannel, ...]
+    external_ids: dict[str, str] = Field(default_factory=dict)
+
+
+class PartialEvent(_Event):
+    """Text of speech still going on; `stable` only ever grows."""
+
+    type: Literal["partial"] = "partial"
+    speaker: ChannelRole
+    utterance_id: str
+    revision: int
+    stable: str
+    unstable: str
+
+
+class WireWord(_Wire):
+    """One token group of the recogniser with its media time."""
+
+    text: str
+    start_ms: int
+    end_ms: int
+    probability: float
+
+
+class UtteranceEvent(_Event):
+    """Final text of one stretch of speech; immutable."""
+
+    type: Literal["utterance"] = "utterance"
+    speaker: ChannelRole
+    utterance_id: str
+    start_ms: int
+    end_ms: int
+    text: str
+    words: tuple[WireWord, ...] = ()
+    model_id: str
+
+
+class QuarantinedEvent(_Event):
+    """Text the model gave and nobody should believe."""
+
+    type: Literal["quarantined"] = "quarantined"
+    speaker: ChannelRole
+    start_ms: int
+    end_ms: int
+    text: str
+    reason: str
+
+
+class AlertEvent(_Event):
+    """A detector's finding; `severity` 1 notice, 2 warning, 3 danger."""
+
+    type: Literal["alert"] = "alert"
+    alert_id: str
+    category: Category
+    severity: int = Field(ge=1, le=3)
+    harassment: bool
+    rule_id: str
+    utterance_ids: tuple[str, ...]
+    quote: str
+    explanation: str
+
+
+class RepetitionEvent(_Event):
+    """The same demand again."""
+
+    type: Literal["repetition"] = "repetition"
+    cluster_id: str
+    count: int
+    utterance_ids: tuple[str, ...]
+    demand: str
+
+
+class GuidanceEvent(_Event):
+    """One thing for the agent to say, and why."""
+
+    type: Literal["guidance"] = "guidance"
+    guidance_id: str
+    alert_id: str | None = Field(default=None, exclude_if=_is_none)
+    stage: str
+    say: str
+    why: str
+    source: str
+    playbook_version: str
+    expires_ms: int
+
+
+class ChecklistEvent(_Event):
+    """An item of the checklist was heard, or re-opened."""
+
+    type: Literal["checklist"] = "checklist"
+    item: str
+    done: bool
+    utterance_id: str | None = Field(default=None, exclude_if=_is_none)
+
+
+class WireFieldValue(_Wire):
+    """One field of the case with its provenance."""
+
+    value: str
+    confidence: float
+    utterance_ids: tuple[str, ...] = ()
+    confirmed: bool = False
+
+
+class CaseEvent(_Event):
+    """The whole case as it stands."""
+
+    type: Literal["case"] = "case"
+    revision: int
+    fields: dict[str, WireFieldValue]
+    end_state: EndState
+    harassment_categories: tuple[Category, ...] = ()
+    demand_validity: str
+    manner: str
+
+
+class GapEvent(_Event):
+    """Audio that is missing, or (`not_assisted`) recorded and not listened to; `at_ms` is where it ends."""
+
+    type: Literal["gap"] = "gap"
+    channel: int
+    start_ms: int
+    duration_ms: int
+    cause: GapCause
+
+
+class WireRecording(_Wire):
+    """The sealed recording; `path` is the directory that holds master and manifest."""
+
+    id: str
+    manifest_sha256: str
+    path: str
+
+
+class LedgerChannel(_Wire):
+    """Where one channel's milliseconds went; the causes sum to `duration_ms`."""
+
+    index: int
+    role: ChannelRole
+    duration_ms: int
+    captured_ms: int = 0
+    lost_ms: int = 0
+    late_ms: int = 0
+    paused_ms: int = 0
+    masked_ms: int = 0
+    clock_ms: int = 0
+    crash_ms: int = 0
+
+
+class WireLedger(_Wire):
+    """One entry per channel, by index."""
+
+    channels: tuple[LedgerChannel, ...]
+
+
+class Percentiles(_Wire):
+    """Latency `emitted_ms - at_ms` in milliseconds, nearest rank; null when the call was not live."""
+
+    p50: int | None = None
+    p95: int | None = None
+    p99: int | None = None
+    count: int = 0
+
+
+class WireLatency(_Wire):
+    """Latency per kind of event."""
+
+    partial: Percentiles = Percentiles()
+    utterance: Percentiles = Percentiles()
+    alert: Percentiles = Percentiles()
+
+
+class CallEndedEvent(_Event):
+    """The call is over; `recording` is null only when sealing failed (then `koemori recover` finishes it)."""
+
+    type: Literal["call_ended"] = "call_ended"
+    duration_ms: int
+    reason: str
+    recording: WireRecording | None
+    ledger: WireLedger
+    latency: WireLatency
+
+
+WireEvent = Annotated[
+    CallStartedEvent
+    | PartialEvent
+    | UtteranceEvent
+    | QuarantinedEvent
+    | AlertEvent
+    | RepetitionEvent
+    | GuidanceEvent
+    | ChecklistEvent
+    | CaseEvent
+    | GapEvent
+    | CallEndedEvent,
+    Field(discriminator="type"),
+]
+
+EVENT_TYPES = (
+    "call_started",
+    "partial",
+    "utterance",
+    "quarantined",
+    "alert",
+    "repetition",
+    "guidance",
+    "checklist",
+    "case",
+    "gap",
+    "call_ended",
+)
+
+_ADAPTER: TypeAdapter[WireEvent] = TypeAdapter(WireEvent)
+
+
+def encode(event: WireEvent) -> str:
+    """One line of JSON, UTF-8 text, without a line end."""
+    return event.model_dump_json()
+
+
+def decode(text: str | bytes) -> WireEvent:
+    """Read what `encode` wrote; unknown keys are ignored.
+
+    Raises:
+        pydantic.ValidationError: Not an event of this version.
+    """
+    return _ADAPTER.validate_json(text)
