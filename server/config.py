@@ -1,0 +1,260 @@
+"""Settings: one TOML file, then the environment on top of it.
+
+A variable `KOEMORI_<SECTION>__<KEY>` overrides `<key>` of `[<section>]` (nested sections: one more `__`).
+Unknown keys are refused in both places, by name and with what would have been right. Secrets never stand in
+the TOML file: it names a file that holds one, or the variable carries it.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from koemori.audio.errors import KoemoriError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+ENV_PREFIX = "KOEMORI_"
+CONFIG_VARIABLE = "KOEMORI_CONFIG"
+_ENV_ONLY = frozenset({"token", "auth_token"})
+
+
+class SettingsError(KoemoriError):
+    """A setting that cannot be used; the sentence names it."""
+
+    code = "settings"
+
+    def __init__(self, place: str, expected: str, came: str) -> None:
+        super().__init__(f"{place}: expected {expected}; got {came}")
+        self.place = place
+        self.expected = expected
+        self.came = came
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ServerSettings(_Section):
+    """Where the service listens."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8410, ge=0, le=65535)
+    public_url: str | None = None
+    """What browsers and phone systems call this service, when a proxy stands in front."""
+
+
+class DatabaseSettings(_Section):
+    """SQLAlchemy URL; a URL with a password belongs into KOEMORI_DATABASE__URL."""
+
+    url: str = "sqlite:///var/koemori.db"
+
+
+class ArchiveSettings(_Section):
+    """Where journals and recordings lie."""
+
+    directory: Path = Path("var/archive")
+
+
+class ModelSettings(_Section):
+    """Which speech model, and where its weights may come from."""
+
+    name: str = "base"
+    """Catalogue name, or the path of a CTranslate2 Whisper folder."""
+    cache_dir: Path | None = None
+    sources: tuple[str, ...] = ()
+    """Folders or mirror URLs to try before the public ones."""
+    workers: int = Field(default=2, ge=1, le=64)
+
+
+class AssistSettings(_Section):
+    """Playbooks and their language."""
+
+    playbook_dir: Path | None = None
+    """Added to the built-in playbook; None uses the built-in one alone."""
+    locale: Literal["ja", "en"] = "ja"
+    queue_ms: int = Field(default=4000, ge=200, le=60_000)
+    """Audio the assist lane of a live call may lag behind before spans are marked not assisted."""
+    drain_s: float = Field(default=20.0, ge=0, le=600)
+    """How long a call's end waits for the last words."""
+
+
+class QueueSettings(_Section):
+    """How one waiting queue is judged."""
+
+    threshold_s: int = Field(default=20, ge=1)
+    """Calls answered within this count for the service level."""
+    short_abandon_s: int = Field(default=5, ge=0)
+    """Callers who gave up within this are counted apart."""
+
+
+class MediaIngestSettings(_Section):
+    """Who may send audio to /ingest/media; without a secret only peers on loopback may."""
+
+    token_file: Path | None = None
+    token: SecretStr | None = None
+    auth_token_file: Path | None = None
+    """Secret for X-Twilio-Signature on the upgrade request."""
+    auth_token: SecretStr | None = None
+    max_message_bytes: int = Field(default=64_000, ge=1_000)
+    max_calls: int = Field(default=200, ge=1)
+    idle_timeout_s: float = Field(default=30.0, gt=0)
+    """A stream that sends nothing for this long is taken for dead and its call sealed."""
+
+    def bearer_token(self) -> str | None:
+        """The token a peer must present, if one is configured."""
+        return _secret("ingest.media", "token", self.token, self.token_file)
+
+    def signing_token(self) -> str | None:
+        """The secret that signs upgrade requests, if one is configured."""
+        return _secret("ingest.media", "auth_token", self.auth_token, self.auth_token_file)
+
+
+class IngestSettings(_Section):
+    """One section per ingest."""
+
+    media: MediaIngestSettings = MediaIngestSettings()
+
+
+class CtiSettings(_Section):
+    """Who may post operational events; without a token only peers on loopback may."""
+
+    token_file: Path | None = None
+    token: SecretStr | None = None
+
+    def bearer_token(self) -> str | None:
+        """The token a peer must present, if one is configured."""
+        return _secret("cti", "token", self.token, self.token_file)
+
+
+class LoggingSettings(_Section):
+    """Logs go to stderr."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    format: Literal["json", "console"] = "json"
+
+
+class Settings(BaseSettings):
+    """All settings. Build with `load_settings`, which turns mistakes into one sentence."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, case_sensitive=False
+    )
+
+    server: ServerSettings = ServerSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    archive: ArchiveSettings = ArchiveSettings()
+    models: ModelSettings = ModelSettings()
+    assist: AssistSettings = AssistSettings()
+    queues: dict[str, QueueSettings] = {}
+    ingest: IngestSettings = IngestSettings()
+    cti: CtiSettings = CtiSettings()
+    logging: LoggingSettings = LoggingSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over what the file gave (passed as init values)."""
+        return env_settings, init_settings
+
+
+def load_settings(path: Path | None = None, *, strict_environment: bool = True) -> Settings:
+    """Read settings from a TOML file (or KOEMORI_CONFIG, or nothing) and the environment.
+
+    Args:
+        path: The file; None takes the one that KOEMORI_CONFIG names, if any.
+        strict_environment: Refuse KOEMORI_ variables that name no setting.
+
+    Raises:
+        SettingsError: A file that cannot be read, an unknown key, a value that does not fit.
+    """
+    if path is None and os.environ.get(CONFIG_VARIABLE):
+        path = Path(os.environ[CONFIG_VARIABLE])
+    values = {} if path is None else _read_toml(path)
+    place = "settings" if path is None else path.name
+    _refuse_secrets(place, values)
+    if strict_environment:
+        _refuse_unknown_variables()
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        raise _as_sentence(place, error) from None
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(path.name, "a readable settings file", error.strerror or "an error") from None
+    except UnicodeDecodeError:
+        raise SettingsError(path.name, "TOML in UTF-8", "bytes that are not UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(path.name, "TOML", str(error)) from None
+
+
+def _refuse_secrets(place: str, values: dict[str, Any], prefix: str = "") -> None:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            _refuse_secrets(place, value, f"{prefix}{key}.")
+        elif key in _ENV_ONLY:
+            variable = ENV_PREFIX + f"{prefix}{key}".upper().replace(".", "__")
+            raise SettingsError(
+                f"{place}: {prefix}{key}", f"a file name in {key}_file or the variable {variable}", "a secret"
+            )
+
+
+def _refuse_unknown_variables() -> None:
+    for name in sorted(os.environ):
+        if not name.startswith(ENV_PREFIX) or name == CONFIG_VARIABLE:
+            continue
+        section = name.removeprefix(ENV_PREFIX).lower().split("__")[0]
+        if section not in Settings.model_fields:
+            sections = ", ".join(Settings.model_fields)
+            raise SettingsError(
+                name, f"KOEMORI_<SECTION>__<KEY> with a section of {sections}", "another name"
+            )
+
+
+def _as_sentence(place: str, error: ValidationError) -> SettingsError:
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = ", ".join(_known_keys(first["loc"][:-1]))
+        return SettingsError(f"{place}: {where}", f"one of the keys {known}", "an unknown key")
+    message = str(first["msg"])
+    return SettingsError(f"{place}: {where}", message[:1].lower() + message[1:], "a value that does not fit")
+
+
+def _known_keys(loc: tuple[int | str, ...]) -> tuple[str, ...]:
+    model: type[BaseModel] = Settings
+    parts = [str(part) for part in loc]
+    if parts[:1] == ["queues"] and len(parts) > 1:
+        return tuple(QueueSettings.model_fields)
+    for part in parts:
+        annotation = model.model_fields[part].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            break
+        model = annotation
+    return tuple(key for key in model.model_fields if key not in _ENV_ONLY)
+
+
+def _secret(section: str, key: str, value: SecretStr | None, file: Path | None) -> str | None:
+    if value is not None:
+        return value.get_secret_value() or None
+    if file is None:
+        return None
+    try:
+        text = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise SettingsError(f"{section}.{key}_file", "a readable file", "none at the given path") from None
+    if not text:
+        raise SettingsError(f"{section}.{key}_file", "a file with a secret in it", "an empty file")
+    return text
