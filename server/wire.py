@@ -14,7 +14,7 @@ from koemori.audio.call import ChannelRole
 from koemori.audio.frames import GapCause
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-WIRE_VERSION = 1
+WIRE_VERSION: Literal[1] = 1
 
 
 def _is_none(value: object) -> bool:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class CallStore(Protocol):
-    """Calls, their events and their recordings in a database; async, since implementations use worker threads.
+    """Calls, their events and their recordings; async, since implementations work in threads.
 
     For one call: `call_started` once, then `append` any number of times, `sealed` at most once, `ended` once
     (after the last `append`). Different calls interleave freely. `append` is idempotent on `(call_id, seq)`:
