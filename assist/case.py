@@ -1,0 +1,124 @@
+"""The case record: proposals of the extractors, edits of the agent, and what the call came to.
+
+Rules: the agent's edit always wins and is never overwritten; among proposals the more certain wins, among
+equals the later (a correction or a read-back comes after the first mention). Every value names the
+utterances it came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from koemori.assist.context import CallView
+from koemori.assist.detectors import Finding
+from koemori.assist.end_state import EndStateJudge
+from koemori.assist.extractors import EXTRACTORS, Extractor
+from koemori.assist.playbooks.schema import Playbook
+from koemori.assist.types import (
+    CASE_FIELDS,
+    AgentEdit,
+    Alert,
+    CallFacts,
+    CaseRevision,
+    Category,
+    FieldProposal,
+    FieldValue,
+    Heard,
+    Repetition,
+    Severity,
+)
+
+KNOWN_CONFIDENCE = 0.3
+"""What the phone system says before the call (the caller's number may be another person's)."""
+
+
+class CaseFile:
+    """The case of one call."""
+
+    def __init__(self, facts: CallFacts, playbook: Playbook) -> None:
+        self._extractors: tuple[Extractor, ...] = tuple(make(facts, playbook) for make in EXTRACTORS)
+        self._judge = EndStateJudge(playbook)
+        self._fields: dict[str, FieldValue] = {
+            name: FieldValue(value, KNOWN_CONFIDENCE, ())
+            for name, value in facts.known.items()
+            if name in CASE_FIELDS and value
+        }
+        self._findings: list[Finding] = []
+        self._categories: list[Category] = []
+        self._demand_validity = "unknown"
+        self._manner = "calm"
+        self._revision = 0
+        self._emitted: object = self._state()
+
+    @property
+    def fields(self) -> Mapping[str, FieldValue]:
+        """The fields as they stand."""
+        return self._fields
+
+    def observe(self, heard: Heard, call: CallView, findings: Sequence[Finding]) -> None:
+        """Look at the newest utterance and what the detectors found in it."""
+        self.note(findings)
+        for extractor in self._extractors:
+            for proposal in extractor.observe(heard, call):
+                self._accept(proposal)
+        self._judge.observe(heard)
+
+    def note(self, findings: Sequence[Finding]) -> None:
+        """Take findings that came without words (a clock's)."""
+        for finding in findings:
+            self._findings.append(finding)
+            category = _harassment_category(finding)
+            if category is not None and category not in self._categories:
+                self._categories.append(category)
+
+    def edit(self, edit: AgentEdit) -> None:
+        """Enter what the agent typed; an emptied field is confirmed as empty."""
+        for name, value in edit.values.items():
+            if name in CASE_FIELDS:
+                self._fields[name] = FieldValue(value.strip(), 1.0, (), confirmed=True)
+
+    def revision_if_changed(self, at_ms: int) -> CaseRevision | None:
+        """The case, if anything in it changed since the last revision."""
+        if self._state() == self._emitted:
+            return None
+        return self._emit(at_ms)
+
+    def final(self, at_ms: int) -> CaseRevision:
+        """The last revision of the call."""
+        return self._emit(at_ms)
+
+    def _accept(self, proposal: FieldProposal) -> None:
+        old = self._fields.get(proposal.field)
+        if old is not None and (old.confirmed or proposal.confidence < old.confidence):
+            return
+        self._fields[proposal.field] = FieldValue(proposal.value, proposal.confidence, proposal.utterance_ids)
+
+    def _state(self) -> object:
+        return (
+            dict(self._fields),
+            self._judge.state,
+            tuple(self._categories),
+            self._demand_validity,
+            self._manner,
+        )
+
+    def _emit(self, at_ms: int) -> CaseRevision:
+        self._revision += 1
+        self._emitted = self._state()
+        return CaseRevision(
+            revision=self._revision,
+            at_ms=at_ms,
+            fields={name: self._fields[name] for name in CASE_FIELDS if name in self._fields},
+            end_state=self._judge.state,
+            harassment_categories=tuple(self._categories),
+            demand_validity=self._demand_validity,
+            manner=self._manner,
+        )
+
+
+def _harassment_category(finding: Finding) -> Category | None:
+    if isinstance(finding, Repetition):
+        return None
+    if isinstance(finding, Alert) and finding.harassment and finding.severity >= Severity.WARNING:
+        return finding.category
+    return None
