@@ -1,0 +1,274 @@
+"""The assist lane of one call: a bounded queue of audio → words → alerts, guidance, case.
+
+It may skip and it may fail; whatever it does not hear becomes a `not_assisted` gap that people can see. It
+never touches the recorder, and nothing waits for it unless the source asked to be held.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from koemori.assist.types import AgentEdit, AssistInput, CallClosed, CallFacts, Heard, Tick
+from koemori.audio.call import CallStarted, Channel
+from koemori.audio.frames import AudioFrame, Gap, GapCause, ms_to_samples, samples_to_ms
+from koemori.audio.resample import ChannelResampler
+from koemori.models.types import NotAssisted, Quarantined, Utterance
+from koemori.server.calls.emitter import Emitter
+from koemori.server.calls.ports import CallPorts, Engine, Listener, Pace
+from koemori.server.telemetry import Metrics
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+logger = logging.getLogger(__name__)
+
+ASSIST_RATE_HZ = 16_000
+TICK_MS = 1000
+HELD_BACKLOG_MS = 15_000
+"""A held source waits while more speech than this is with the workers."""
+
+
+@dataclass(slots=True)
+class _ChannelState:
+    """Where one channel of the lane stands, in media milliseconds."""
+
+    channel: Channel
+    resampler: ChannelResampler
+    next_sample: int = 0
+    """Position, at the assist rate, of the next sample the resampler will give."""
+    offered_ms: int = 0
+    """End of what the source has given."""
+    heard_ms: int = 0
+    """End of what the listener has been given."""
+    settled_ms: int = 0
+    """End of the last final text; and of the last span said not to be assisted."""
+    skipped_from_ms: int | None = None
+    """Where the span begins that is being skipped now."""
+
+
+class AssistLane:
+    """One call's best-effort side. `run` is its task; the others are called from the session's task.
+
+    Args:
+        started: The call.
+        ports: Makers of listener and engine.
+        emitter: Where events go.
+        metrics: What is counted.
+        pace: Whether a source may be held up.
+        queue_ms: How far behind the lane may be, per channel, before audio is skipped.
+        facts: What is known of the call.
+    """
+
+    def __init__(
+        self,
+        started: CallStarted,
+        ports: CallPorts,
+        emitter: Emitter,
+        metrics: Metrics,
+        pace: Pace,
+        queue_ms: int,
+        facts: CallFacts,
+    ) -> None:
+        self._started = started
+        self._ports = ports
+        self._emitter = emitter
+        self._metrics = metrics
+        self._pace = pace
+        self._facts = facts
+        self._queue: deque[AudioFrame | Gap] = deque()
+        self._queue_limit_ms = queue_ms * len(started.channels)
+        self._queued_ms = 0
+        self._changed = asyncio.Condition()
+        self._closing = False
+        self._failed = False
+        self._listener: Listener | None = None
+        self._engine: Engine | None = None
+        self._engine_turn = asyncio.Lock()
+        self._next_tick_ms = TICK_MS
+        self._channels = {
+            channel.index: _ChannelState(channel, ChannelResampler(started.sample_rate_hz, ASSIST_RATE_HZ))
+            for channel in started.channels
+        }
+
+    async def offer(self, event: AudioFrame | Gap) -> None:
+        """Hand over one event. Waits only for a held source; a live one skips what does not fit."""
+        if isinstance(event, AudioFrame) and event.late:
+            return
+        state = self._channels[event.channel.index]
+        start_ms = samples_to_ms(event.start_sample, event.sample_rate_hz)
+        state.offered_ms = max(state.offered_ms, samples_to_ms(event.end_sample, event.sample_rate_hz))
+        if self._pace is Pace.HELD:
+            async with self._changed:
+                await self._changed.wait_for(lambda: self._failed or self._queued_ms <= self._queue_limit_ms)
+        if self._failed:
+            return
+        if self._queued_ms > self._queue_limit_ms:
+            if state.skipped_from_ms is None:
+                state.skipped_from_ms = start_ms
+            return
+        if state.skipped_from_ms is not None:
+            await self._end_skip(state, start_ms)
+        await self._enqueue(event)
+
+    async def edit(self, at_ms: int, values: Mapping[str, str]) -> None:
+        """The agent changed the case form."""
+        await self._feed(AgentEdit(at_ms=at_ms, values=values))
+
+    async def run(self) -> None:
+        """Work until `finish`, or until something fails; raises nothing but cancellation."""
+        try:
+            self._engine = self._ports.make_engine(self._facts)
+            self._listener = self._ports.make_listener(self._started)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._listen(self._listener))
+                tasks.create_task(self._understand(self._listener))
+        except Exception as error:  # the task's edge: the call goes on, recorded and not assisted
+            await self._fail(error)
+
+    async def finish(self, task: asyncio.Task[None], drain_s: float, end_ms: int) -> None:
+        """No more audio: wait for the last words, at most `drain_s`, then close the case."""
+        for state in self._channels.values():
+            if state.skipped_from_ms is not None:
+                await self._end_skip(state, state.offered_ms)
+        async with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        done, _ = await asyncio.wait({task}, timeout=drain_s)
+        if not done:
+            logger.warning("assist side did not finish in time", extra={"call_id": self._started.call_id})
+            self._metrics.assist_failures.labels("DrainTimeout").inc()
+            await self._say_not_assisted("deadline")
+            task.cancel()
+            await asyncio.wait({task})
+        elif self._failed:
+            await self._say_not_assisted("failed")
+        await self._feed(CallClosed(at_ms=end_ms))
+
+    async def _enqueue(self, event: AudioFrame | Gap) -> None:
+        async with self._changed:
+            self._queue.append(event)
+            self._queued_ms += _duration_ms(event)
+            self._changed.notify_all()
+
+    async def _end_skip(self, state: _ChannelState, end_ms: int) -> None:
+        start_ms, state.skipped_from_ms = state.skipped_from_ms or 0, None
+        await self._emitter.not_assisted(state.channel.index, start_ms, end_ms, "overload")
+        rate_hz = self._started.sample_rate_hz
+        start = ms_to_samples(start_ms, rate_hz)
+        count = ms_to_samples(end_ms, rate_hz) - start
+        await self._enqueue(Gap(state.channel, start, count, GapCause.NOT_ASSISTED, rate_hz))
+
+    async def _fail(self, error: Exception) -> None:
+        cause = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
+        logger.error(
+            "assist side failed; the call is recorded only",
+            extra={"call_id": self._started.call_id},
+            exc_info=cause,
+        )
+        self._metrics.assist_failures.labels(type(cause).__name__).inc()
+        await self._say_not_assisted("failed")
+        async with self._changed:
+            self._failed = True
+            self._queue.clear()
+            self._changed.notify_all()
+
+    async def _say_not_assisted(self, reason: str) -> None:
+        """Say of each channel what was recorded and will not be heard, once."""
+        backlog_ms = 0 if self._listener is None else self._listener.backlog_ms
+        for state in self._channels.values():
+            start_ms = max(state.settled_ms, state.heard_ms - backlog_ms)
+            if start_ms < state.offered_ms:
+                state.settled_ms = state.heard_ms = state.offered_ms
+                await self._emitter.not_assisted(state.channel.index, start_ms, state.offered_ms, reason)
+
+    async def _listen(self, listener: Listener) -> None:
+        while True:
+            async with self._changed:
+                await self._changed.wait_for(lambda: self._queue or self._closing)
+                if not self._queue:
+                    break
+                event = self._queue.popleft()
+                self._queued_ms -= _duration_ms(event)
+                self._changed.notify_all()
+            self._hear(listener, event)
+            await self._tick(listener)
+            while self._pace is Pace.HELD and listener.backlog_ms > HELD_BACKLOG_MS:
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0)
+        for state in self._channels.values():
+            self._push(listener, state, state.resampler.flush())
+        await listener.finish()
+
+    def _hear(self, listener: Listener, event: AudioFrame | Gap) -> None:
+        state = self._channels[event.channel.index]
+        start = event.start_sample * ASSIST_RATE_HZ // event.sample_rate_hz
+        end = event.end_sample * ASSIST_RATE_HZ // event.sample_rate_hz
+        if isinstance(event, Gap):
+            self._push(listener, state, state.resampler.flush())
+            start_ms, end_ms = (samples_to_ms(place, ASSIST_RATE_HZ) for place in (start, end))
+            listener.gap(state.channel, start_ms, end_ms - start_ms)
+            state.resampler = ChannelResampler(self._started.sample_rate_hz, ASSIST_RATE_HZ)
+            state.next_sample = end
+        else:
+            self._push(listener, state, state.resampler.push(event.samples))
+        state.heard_ms = samples_to_ms(end, ASSIST_RATE_HZ)
+
+    def _push(self, listener: Listener, state: _ChannelState, samples: NDArray[np.float32]) -> None:
+        if len(samples):
+            listener.push(state.channel, samples_to_ms(state.next_sample, ASSIST_RATE_HZ), samples)
+            state.next_sample += len(samples)
+
+    async def _understand(self, listener: Listener) -> None:
+        async for event in listener.events():
+            await self._emitter.transcript(event)
+            if isinstance(event, (Utterance, Quarantined, NotAssisted)):
+                state = self._channels[event.channel.index]
+                state.settled_ms = max(state.settled_ms, event.end_ms)
+            if isinstance(event, Utterance):
+                await self._feed(_heard(event))
+
+    async def _tick(self, listener: Listener) -> None:
+        """Tell the engine of each second that went by; a held call's clock waits for its words."""
+        now_ms = min(state.heard_ms for state in self._channels.values())
+        if self._pace is Pace.HELD:
+            now_ms -= listener.backlog_ms
+        while now_ms >= self._next_tick_ms:
+            await self._feed(Tick(at_ms=self._next_tick_ms))
+            self._next_tick_ms += TICK_MS
+
+    async def _feed(self, event: AssistInput) -> None:
+        if self._engine is None:
+            return
+        async with self._engine_turn:
+            try:
+                results = self._engine.push(event)
+            except Exception as error:  # one input that a rule cannot take must not cost the transcript
+                logger.error(
+                    "assist engine failed on one input",
+                    extra={"call_id": self._started.call_id},
+                    exc_info=error,
+                )
+                self._metrics.assist_failures.labels(type(error).__name__).inc()
+                return
+            for result in results:
+                await self._emitter.assist(result)
+
+
+def _heard(event: Utterance) -> Heard:
+    return Heard(
+        utterance_id=event.utterance_id,
+        speaker=event.channel.role,
+        start_ms=event.start_ms,
+        end_ms=event.end_ms,
+        text=event.text,
+    )
+
+
+def _duration_ms(event: AudioFrame | Gap) -> int:
+    return samples_to_ms(event.end_sample - event.start_sample, event.sample_rate_hz)

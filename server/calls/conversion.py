@@ -1,0 +1,95 @@
+"""Assist events → wire events. Every field of the contract is filled here and nowhere else."""
+
+from __future__ import annotations
+
+from typing import TypedDict, assert_never
+
+from koemori.assist.types import (
+    Alert,
+    AssistEvent,
+    CaseRevision,
+    ChecklistChange,
+    Guidance,
+    Repetition,
+)
+from koemori.server.wire import (
+    AlertEvent,
+    CaseEvent,
+    ChecklistEvent,
+    GuidanceEvent,
+    RepetitionEvent,
+    WireEvent,
+    WireFieldValue,
+)
+
+
+class EventHead(TypedDict):
+    """What every wire event begins with."""
+
+    call_id: str
+    seq: int
+    at_ms: int
+    emitted_ms: int | None
+
+
+def assist_to_wire(event: AssistEvent, head: EventHead) -> WireEvent:
+    """Give an assist event its wire form."""
+    match event:
+        case Alert():
+            return AlertEvent(
+                **head,
+                alert_id=event.alert_id,
+                category=event.category,
+                severity=int(event.severity),
+                harassment=event.harassment,
+                rule_id=event.rule_id,
+                utterance_ids=event.utterance_ids,
+                quote=event.quote,
+                explanation=event.explanation,
+            )
+        case Repetition():
+            return RepetitionEvent(
+                **head,
+                cluster_id=event.cluster_id,
+                count=event.count,
+                utterance_ids=event.utterance_ids,
+                demand=event.demand,
+            )
+        case Guidance():
+            return GuidanceEvent(
+                **head,
+                guidance_id=event.guidance_id,
+                alert_id=event.alert_id,
+                stage=event.stage,
+                say=event.say,
+                why=event.why,
+                source=event.source,
+                playbook_version=event.playbook_version,
+                expires_ms=event.expires_ms,
+            )
+        case ChecklistChange():
+            return ChecklistEvent(**head, item=event.item, done=event.done, utterance_id=event.utterance_id)
+        case CaseRevision():
+            return _case(event, head)
+        case _:
+            assert_never(event)
+
+
+def _case(event: CaseRevision, head: EventHead) -> CaseEvent:
+    return CaseEvent(
+        **head,
+        revision=event.revision,
+        fields={
+            name: WireFieldValue(
+                value=field.value,
+                confidence=round(field.confidence, 3),
+                utterance_ids=field.utterance_ids,
+                confirmed=field.confirmed,
+            )
+            for name, field in event.fields.items()
+        },
+        end_state=event.end_state,
+        harassment_categories=event.harassment_categories,
+        demand_validity=event.demand_validity,
+        manner=event.manner,
+    )

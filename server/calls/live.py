@@ -1,0 +1,69 @@
+"""The set of live calls: start them, edit them, and end them all at shutdown."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from koemori.audio.call import CallId
+from koemori.server.bus import EventSink
+from koemori.server.calls.ports import CallPorts, CallSource, Pace
+from koemori.server.calls.session import CallSession, SessionLimits
+from koemori.server.telemetry import Metrics
+from koemori.server.wire import CallEndedEvent
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class LiveCalls:
+    """Every call of this process that has not ended.
+
+    Attributes:
+        ports: What a session needs.
+        sink: Where events go.
+        metrics: What is counted.
+        limits: See `SessionLimits`.
+    """
+
+    ports: CallPorts
+    sink: EventSink
+    metrics: Metrics
+    limits: SessionLimits = field(default_factory=SessionLimits)
+    _sessions: set[CallSession] = field(default_factory=set)
+    _draining: str | None = None
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    async def run(self, source: CallSource, pace: Pace = Pace.LIVE) -> CallEndedEvent:
+        """Run one call to its end; see `CallSession.run`."""
+        session = CallSession(self.ports, self.sink, self.metrics, pace, self.limits)
+        self._sessions.add(session)
+        try:
+            return await session.run(source)
+        finally:
+            self._sessions.discard(session)
+
+    def call_ids(self) -> tuple[CallId, ...]:
+        """Calls that have begun and not ended, oldest first."""
+        return tuple(sorted(one.started.call_id for one in self._sessions if one.started is not None))
+
+    async def edit(self, call_id: str, values: Mapping[str, str]) -> bool:
+        """Hand the agent's edit to the call's case; False when the call is not live."""
+        for session in self._sessions:
+            if session.started is not None and session.started.call_id == call_id:
+                return await session.edit(values)
+        return False
+
+    async def drain(self, reason: str, patience_s: float = 60.0) -> None:
+        """End every call and wait until each is sealed."""
+        deadline = asyncio.get_running_loop().time() + patience_s
+        while self._sessions and asyncio.get_running_loop().time() < deadline:
+            for session in tuple(self._sessions):
+                session.stop(reason)
+            await asyncio.sleep(0.02)
+        if self._sessions:
+            logger.error("calls not sealed at shutdown; their journals are kept", extra={"calls": len(self)})

@@ -1,0 +1,101 @@
+"""What one call needs from the rest of the product, as ports, so that a session can be tried with fakes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+from koemori.assist.types import AssistEvent, AssistInput, CallFacts
+from koemori.audio.call import CallEnded, CallStarted, Channel
+from koemori.audio.frames import AudioFrame, Gap, SourceEvent
+from koemori.models.types import TranscriptEvent
+
+if TYPE_CHECKING:
+    import numpy as np
+    from koemori.audio.recording import JournalHead
+    from koemori.server.archive.sealing import SealedRecording
+    from numpy.typing import NDArray
+
+
+class Pace(StrEnum):
+    """How a source's time runs."""
+
+    LIVE = "live"
+    """Real time: never held up; latency is measured; overload skips assistance."""
+    SCALED = "scaled"
+    """A fixed multiple of real time: never held up; latency means nothing."""
+    HELD = "held"
+    """As fast as the assist side can follow: the source waits for it."""
+
+
+class CallSource(Protocol):
+    """Where a call comes from."""
+
+    def events(self) -> AsyncIterator[SourceEvent]:
+        """`CallStarted` first, then frames and gaps, `CallEnded` last."""
+        ...
+
+
+class Recorder(Protocol):
+    """The recorder lane; `CallRecorder` of the journal."""
+
+    def push(self, event: AudioFrame | Gap) -> None:
+        """Record; returns at once."""
+        ...
+
+    def close(self, ended: CallEnded) -> Future[JournalHead]:
+        """End the journal of this call."""
+        ...
+
+
+class Listener(Protocol):
+    """Audio → transcript events; `CallListener` of the models."""
+
+    def push(self, channel: Channel, start_ms: int, samples: NDArray[np.float32]) -> None:
+        """Add 16 kHz mono audio of one channel; returns at once."""
+        ...
+
+    def gap(self, channel: Channel, start_ms: int, duration_ms: int) -> None:
+        """Say that this much of the channel will not come."""
+        ...
+
+    def events(self) -> AsyncIterator[TranscriptEvent]:
+        """Transcript events as they come; ends after `finish`."""
+        ...
+
+    async def finish(self) -> None:
+        """No more audio: transcribe what is left; returns when `events` has it all."""
+        ...
+
+    @property
+    def backlog_ms(self) -> int:
+        """Speech that waits for a worker, in milliseconds of audio."""
+        ...
+
+
+class Engine(Protocol):
+    """Words → alerts, guidance, case; `AssistEngine`."""
+
+    def push(self, event: AssistInput) -> list[AssistEvent]:
+        """Take one input; return what follows from it, in order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CallPorts:
+    """Makers of a call's parts.
+
+    Attributes:
+        open_recorder: Opens the call's journal; raises `JournalError` when nothing can be recorded.
+        seal: Waits for the journal, writes the master and its manifest; blocking, run in a thread.
+        make_listener: A listener for the call's channels; may raise, the call is then recorded only.
+        make_engine: An engine; may raise, as above.
+    """
+
+    open_recorder: Callable[[CallStarted], Recorder]
+    seal: Callable[[CallStarted, Future[JournalHead]], SealedRecording]
+    make_listener: Callable[[CallStarted], Listener]
+    make_engine: Callable[[CallFacts], Engine]

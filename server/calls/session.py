@@ -1,0 +1,209 @@
+"""One call, from its first sample to its sealed recording.
+
+Each frame goes to the recorder before anything else, synchronously and in order; only then is it offered to
+the assist lane, which may skip or fail without any effect on the recording. However the source ends (by
+itself, by an error, by a shutdown), the call ends visibly: the case is closed, the recording is sealed, and
+`call_ended` says why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from koemori.assist.types import CallFacts
+from koemori.audio.call import CallEnded, CallId, CallStarted
+from koemori.audio.errors import KoemoriError
+from koemori.audio.frames import AudioFrame, Gap, SourceEvent, samples_to_ms
+from koemori.server.bus import EventSink
+from koemori.server.calls.assist_lane import AssistLane
+from koemori.server.calls.emitter import Emitter
+from koemori.server.calls.ports import CallPorts, CallSource, Pace, Recorder
+from koemori.server.calls.sealed import ledger_of, recording_of, unsealed_ledger
+from koemori.server.telemetry import Metrics
+from koemori.server.wire import CallEndedEvent
+
+logger = logging.getLogger(__name__)
+
+
+class SourceProtocolError(KoemoriError):
+    """A source that broke its promise: started once, then frames and gaps, ended once."""
+
+    code = "source-protocol"
+
+    def __init__(self, expected: str, came: str) -> None:
+        super().__init__(f"call source: expected {expected}; got {came}")
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """How long the assist side may lag and linger."""
+
+    queue_ms: int = 4000
+    drain_s: float = 20.0
+    locale: str = "ja"
+
+
+@dataclass(slots=True, eq=False)
+class CallSession:
+    """Runs one call. `run` once; `edit` and `stop` while it runs, from the same event loop.
+
+    Attributes:
+        ports: Makers of recorder, listener, engine and seal.
+        sink: Where events go.
+        metrics: What is counted.
+        pace: How the source's time runs.
+        limits: See `SessionLimits`.
+    """
+
+    ports: CallPorts
+    sink: EventSink
+    metrics: Metrics
+    pace: Pace
+    limits: SessionLimits = field(default_factory=SessionLimits)
+    started: CallStarted | None = None
+    _stop: asyncio.Future[str] | None = None
+    _lane: AssistLane | None = None
+    _ends: dict[int, int] = field(default_factory=dict)
+    """End sample per channel index."""
+
+    async def run(self, source: CallSource) -> CallEndedEvent:
+        """Run the call to its end and return its last event.
+
+        Raises:
+            SourceProtocolError: The source gave no `CallStarted`; nothing was recorded.
+            KoemoriError: The source failed before the call began, or no journal could be opened.
+        """
+        events = source.events()
+        started = await anext(events, None)
+        if not isinstance(started, CallStarted):
+            raise SourceProtocolError("a start of the call", type(started).__name__)
+        recorder = self.ports.open_recorder(started)
+        self.started = started
+        self._stop = asyncio.get_running_loop().create_future()
+        await self.sink.call_started(started)
+        emitter = Emitter(started, self.sink, self.metrics, live=self.pace is Pace.LIVE)
+        await emitter.started()
+        facts = _facts(started, self.limits.locale)
+        lane = AssistLane(started, self.ports, emitter, self.metrics, self.pace, self.limits.queue_ms, facts)
+        self._lane = lane
+        self.metrics.calls_live.inc()
+        lane_task = asyncio.create_task(lane.run(), name=f"assist-{started.call_id}")
+        try:
+            ended = await self._record(events, recorder, emitter, lane)
+            return await self._end(ended, recorder, emitter, lane, lane_task)
+        finally:
+            self._lane = None
+            lane_task.cancel()
+            self.metrics.calls_live.dec()
+
+    async def edit(self, values: Mapping[str, str]) -> bool:
+        """The agent changed fields of the case; False when the call is not (or no longer) live."""
+        if self._lane is None:
+            return False
+        await self._lane.edit(self.now_ms, values)
+        return True
+
+    def stop(self, reason: str) -> None:
+        """End the call from our side; what came so far is sealed."""
+        if self._stop is not None and not self._stop.done():
+            self._stop.set_result(reason)
+
+    @property
+    def now_ms(self) -> int:
+        """Media time: the end of the newest audio."""
+        if self.started is None:
+            return 0
+        return samples_to_ms(max(self._ends.values(), default=0), self.started.sample_rate_hz)
+
+    async def _record(
+        self, events: AsyncIterator[SourceEvent], recorder: Recorder, emitter: Emitter, lane: AssistLane
+    ) -> CallEnded:
+        reader = asyncio.create_task(self._read(events, recorder, emitter, lane), name="call-reader")
+        stop = self._stop
+        if self.started is None or stop is None:
+            raise SourceProtocolError("a call that has begun", "none")
+        try:
+            either: tuple[asyncio.Future[Any], ...] = (reader, stop)
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if reader.done():
+                return reader.result()
+            return CallEnded(self.started.call_id, self.now_ms, stop.result())
+        finally:
+            reader.cancel()
+            await asyncio.wait({reader})
+
+    async def _read(
+        self, events: AsyncIterator[SourceEvent], recorder: Recorder, emitter: Emitter, lane: AssistLane
+    ) -> CallEnded:
+        """Record until the source ends, in whatever way; never raises but for cancellation."""
+        call_id = CallId("") if self.started is None else self.started.call_id
+        try:
+            async for event in events:
+                match event:
+                    case AudioFrame() | Gap():
+                        recorder.push(event)
+                        self._ends[event.channel.index] = max(
+                            self._ends.get(event.channel.index, 0), event.end_sample
+                        )
+                        await self._tell(event, emitter)
+                        await lane.offer(event)
+                    case CallEnded():
+                        return event
+                    case CallStarted():
+                        raise SourceProtocolError("one start of the call", "another")
+        except KoemoriError as error:
+            logger.warning("call source failed", extra={"call_id": call_id}, exc_info=error)
+            return CallEnded(call_id, self.now_ms, f"error:{error.code}")
+        except Exception as error:  # the task's edge: the call ends visibly and is sealed
+            logger.error("call source failed", extra={"call_id": call_id}, exc_info=error)
+            return CallEnded(call_id, self.now_ms, "error:internal")
+        return CallEnded(call_id, self.now_ms, "disconnected")
+
+    async def _tell(self, event: AudioFrame | Gap, emitter: Emitter) -> None:
+        if isinstance(event, Gap):
+            await emitter.gap(event)
+        else:
+            emitter.first_frame(samples_to_ms(len(event.samples), event.sample_rate_hz))
+
+    async def _end(
+        self,
+        ended: CallEnded,
+        recorder: Recorder,
+        emitter: Emitter,
+        lane: AssistLane,
+        lane_task: asyncio.Task[None],
+    ) -> CallEndedEvent:
+        """Seal while the last words are being heard; then say how it ended."""
+        started = self.started
+        if started is None:
+            raise SourceProtocolError("a call that has begun", "none")
+        began_s = time.monotonic()
+        end_ms = max(ended.end_ms, self.now_ms)
+        head = recorder.close(ended)
+        sealing = asyncio.create_task(asyncio.to_thread(self.ports.seal, started, head), name="sealing")
+        await lane.finish(lane_task, self.limits.drain_s, end_ms)
+        try:
+            recording = await sealing
+        except Exception as error:  # the journal keeps every sample; `koemori recover` seals it
+            logger.error(
+                "sealing failed; the journal is kept", extra={"call_id": started.call_id}, exc_info=error
+            )
+            return await emitter.ended(
+                end_ms, ended.reason, None, unsealed_ledger(started, end_ms, self._ends)
+            )
+        self.metrics.sealing_seconds.observe(time.monotonic() - began_s)
+        await self.sink.sealed(started.call_id, recording)
+        return await emitter.ended(
+            recording.duration_ms, ended.reason, recording_of(recording), ledger_of(recording)
+        )
+
+
+def _facts(started: CallStarted, locale: str) -> CallFacts:
+    known = {} if started.customer_number is None else {"phone": started.customer_number}
+    local = started.started_at.astimezone()
+    return CallFacts(call_id=started.call_id, locale=locale, started_on=local.date().isoformat(), known=known)
