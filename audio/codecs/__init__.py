@@ -1,0 +1,1 @@
+"""Codecs of the telephone network: bytes of the wire ↔ int16 samples."""

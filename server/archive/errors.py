@@ -1,0 +1,29 @@
+"""The archive's errors.
+
+KoemoriError
+└── ArchiveError
+    ├── SealError            a recording that could not be sealed; its journal stays
+    └── RecordingStoreError  a recording that is not there, or is there already
+"""
+
+from __future__ import annotations
+
+from koemori.audio.errors import KoemoriError
+
+
+class ArchiveError(KoemoriError):
+    """Something about stored recordings."""
+
+    code = "archive"
+
+
+class SealError(ArchiveError):
+    """A recording could not be sealed. Nothing was stored and its journal is untouched."""
+
+    code = "seal"
+
+
+class RecordingStoreError(ArchiveError):
+    """A stored recording is missing, exists already, or was asked for by an impossible name."""
+
+    code = "recording-store"
