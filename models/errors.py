@@ -3,6 +3,9 @@
 ModelError
 ├── ModelUnavailableError     weights that no source could supply
 ├── ModelDigestError          weights whose bytes are not the pinned ones
+├── ModelStorageError         no room, or no right, to keep the weights
+├── WorkerPoolClosedError     a request to a pool that is closing
+├── WorkerPoolBusyError       a request to a pool that has no room for it
 └── TranscriptionError        a window that the model failed on
 """
 
@@ -40,6 +43,37 @@ class ModelDigestError(ModelError):
         self.file = file
         self.expected = expected
         self.came = came
+
+
+class ModelStorageError(ModelError):
+    """The weights cannot be kept where they belong: the disk is full or the folder cannot be written."""
+
+    code = "model-storage"
+
+    def __init__(self, directory: str, expected: str, came: str) -> None:
+        super().__init__(f"model folder {directory}: expected {expected}; got {came}")
+        self.directory = directory
+        self.expected = expected
+        self.came = came
+
+
+class WorkerPoolClosedError(ModelError):
+    """A request reached a worker pool that is closing or closed."""
+
+    code = "worker-pool-closed"
+
+    def __init__(self) -> None:
+        super().__init__("worker pool: expected an open pool; it is closing")
+
+
+class WorkerPoolBusyError(ModelError):
+    """A worker pool has no room for a request; the asker goes on without, and says so."""
+
+    code = "overload"
+
+    def __init__(self, waiting: int) -> None:
+        super().__init__(f"worker pool: expected room for a request; {waiting} are waiting")
+        self.waiting = waiting
 
 
 class TranscriptionError(ModelError):

@@ -67,8 +67,19 @@ class WorkerPool(Protocol):
     capacity: int
     """Requests that can run at once."""
 
+    @property
+    def waiting(self) -> int:
+        """Requests accepted and not yet begun; above 0 the pool is behind."""
+        ...
+
     async def transcribe(self, request: TranscriptionRequest) -> Hypothesis:
-        """Wait for a worker and its answer; cancelling the awaiter drops a request not yet begun."""
+        """Wait for a worker and its answer; cancelling the awaiter drops a request not yet begun.
+
+        Raises:
+            TranscriptionError: The model failed on this window.
+            WorkerPoolBusyError: No room; partials are refused long before finals.
+            WorkerPoolClosedError: `aclose` was called.
+        """
         ...
 
     async def aclose(self) -> None:

@@ -90,6 +90,8 @@ class Quarantined:
     end_ms: int
     text: str
     reason: str
+    utterance_id: str = ""
+    """The utterance it would have been; a page takes back the partials it showed under this id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,8 @@ class NotAssisted:
     start_ms: int
     end_ms: int
     reason: str
+    utterance_id: str = ""
+    """As in `Quarantined`; empty when the span never reached the recogniser."""
 
 
 TranscriptEvent = Partial | Utterance | Quarantined | NotAssisted

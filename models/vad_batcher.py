@@ -1,0 +1,73 @@
+"""Joins the windows of many channels and calls into one run of the detector."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from koemori.models.ports import VoiceActivityDetector
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting:
+    keys: tuple[str, ...]
+    windows: NDArray[np.float32]
+    answer: asyncio.Future[NDArray[np.float32]]
+
+
+class VadBatcher:
+    """One detector shared by every call of the process; belongs to one event loop.
+
+    Whatever is asked in the same turn of the loop, or within `wait_ms`, is judged in one run. Each key may
+    have one question open at a time, so its windows are judged in order.
+
+    Args:
+        vad: The detector.
+        wait_ms: How long to collect questions; 0 takes what is there, which batches by itself under load.
+    """
+
+    def __init__(self, vad: VoiceActivityDetector, wait_ms: int = 0) -> None:
+        self._vad = vad
+        self._wait_s = wait_ms / 1000
+        self._waiting: list[_Waiting] = []
+        self.window_samples = vad.window_samples
+        self.runs = 0
+        """Runs of the network so far."""
+
+    async def probabilities(self, keys: tuple[str, ...], windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Judge one window per key; shapes as in `VoiceActivityDetector.probabilities`."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[NDArray[np.float32]] = loop.create_future()
+        self._waiting.append(_Waiting(keys, windows, answer))
+        if len(self._waiting) == 1:
+            if self._wait_s:
+                loop.call_later(self._wait_s, self._run)
+            else:
+                loop.call_soon(self._run)
+        return await answer
+
+    def forget(self, key: str) -> None:
+        """Drop a channel's state; its call has ended or jumped."""
+        self._vad.forget(key)
+
+    def _run(self) -> None:
+        asked, self._waiting = [entry for entry in self._waiting if not entry.answer.done()], []
+        if not asked:
+            return
+        keys = tuple(key for entry in asked for key in entry.keys)
+        self.runs += 1
+        try:
+            judged = self._vad.probabilities(keys, np.concatenate([entry.windows for entry in asked]))
+        except Exception as failure:
+            for entry in asked:
+                entry.answer.set_exception(failure)
+            return
+        start = 0
+        for entry in asked:
+            entry.answer.set_result(judged[start : start + len(entry.keys)])
+            start += len(entry.keys)
