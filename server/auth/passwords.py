@@ -46,11 +46,10 @@ class Passwords:
         An unknown user name must not answer faster than a wrong password.
         """
         try:
-            return self._hasher.verify(stored or self._nobody, password[: MAX_PASSWORD_CHARACTERS + 1]) and (
-                stored is not None
-            )
+            self._hasher.verify(stored or self._nobody, password[: MAX_PASSWORD_CHARACTERS + 1])
         except (VerificationError, InvalidHashError):
             return False
+        return stored is not None
 
     def outdated(self, stored: str) -> bool:
         """True when the hash was made with other costs and should be made again."""

@@ -103,8 +103,12 @@ class CallRow(Row):
     channels: Mapped[list[dict[str, Any]]]
     agent_id: Mapped[str | None] = mapped_column(index=True)
     queue: Mapped[str | None]
-    customer_number: Mapped[str | None] = mapped_column(index=True)
+    customer_number: Mapped[str | None]
+    customer_digits: Mapped[str | None] = mapped_column(index=True)
+    """The number as searched: digits only, +81 written as 0."""
     customer_name: Mapped[str | None]
+    customer_key: Mapped[str | None]
+    """The name as searched: folded spelling and reading."""
     severity: Mapped[int]
     harassment_categories: Mapped[list[str]]
     last_alert: Mapped[dict[str, Any] | None]
@@ -207,7 +211,6 @@ class RecordingRow(Row):
     recording_id: Mapped[str] = mapped_column(primary_key=True)
     call_id: Mapped[str] = mapped_column(ForeignKey("calls.call_id"), unique=True)
     sealed_at: Mapped[datetime]
-    directory: Mapped[str]
     manifest_sha256: Mapped[str]
     pcm_sha256: Mapped[str]
     sample_rate_hz: Mapped[int]

@@ -17,9 +17,7 @@ def by_username(session: Session, username: str) -> UserRow | None:
 def with_role(session: Session, role: str) -> list[UserRow]:
     """Accounts of a role that are not disabled, by user name."""
     query = (
-        select(UserRow)
-        .where(UserRow.role == role, UserRow.disabled_at.is_(None))
-        .order_by(UserRow.username)
+        select(UserRow).where(UserRow.role == role, UserRow.disabled_at.is_(None)).order_by(UserRow.username)
     )
     return list(session.scalars(query))
 

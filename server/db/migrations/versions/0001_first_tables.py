@@ -75,7 +75,9 @@ def upgrade() -> None:
         sa.Column("agent_id", sa.String(), nullable=True),
         sa.Column("queue", sa.String(), nullable=True),
         sa.Column("customer_number", sa.String(), nullable=True),
+        sa.Column("customer_digits", sa.String(), nullable=True),
         sa.Column("customer_name", sa.String(), nullable=True),
+        sa.Column("customer_key", sa.String(), nullable=True),
         sa.Column("severity", sa.Integer(), nullable=False),
         sa.Column("harassment_categories", sa.JSON(), nullable=False),
         sa.Column("last_alert", sa.JSON(), nullable=True),
@@ -83,7 +85,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("call_id", name="pk_calls"),
     )
     op.create_index("ix_calls_agent_id", "calls", ["agent_id"])
-    op.create_index("ix_calls_customer_number", "calls", ["customer_number"])
+    op.create_index("ix_calls_customer_digits", "calls", ["customer_digits"])
     op.create_index("ix_calls_started_at", "calls", ["started_at"])
     op.create_index("ix_calls_state_started", "calls", ["state", "started_at"])
 
@@ -180,7 +182,6 @@ def upgrade() -> None:
         sa.Column("recording_id", sa.String(), nullable=False),
         sa.Column("call_id", sa.String(), nullable=False),
         sa.Column("sealed_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("directory", sa.String(), nullable=False),
         sa.Column("manifest_sha256", sa.String(), nullable=False),
         sa.Column("pcm_sha256", sa.String(), nullable=False),
         sa.Column("sample_rate_hz", sa.Integer(), nullable=False),

@@ -1,0 +1,139 @@
+"""Rows of the database as the API shows them."""
+
+from __future__ import annotations
+
+from typing import Literal, cast
+
+from koemori.assist.types import EndState
+from koemori.server.api.schemas import (
+    Access,
+    CallDetail,
+    CallSummary,
+    Case,
+    LastAlert,
+    LastCheck,
+    RecordingSummary,
+    SearchHit,
+    TranscriptAlert,
+    TranscriptGap,
+    TranscriptUtterance,
+)
+from koemori.server.db.repositories.calls import CallView
+from koemori.server.db.repositories.recordings import AccessView, RecordingView
+from koemori.server.db.tables import AlertRow, CaseRow, EventRow, RecordingCheckRow, UtteranceRow
+
+
+def call_summary(view: CallView) -> CallSummary:
+    """A call as lists show it."""
+    return CallSummary.model_validate(_call_fields(view))
+
+
+def call_detail(view: CallView, external_ids: dict[str, str]) -> CallDetail:
+    """A call with its tracks."""
+    return CallDetail.model_validate(
+        _call_fields(view)
+        | {
+            "channels": view.call.channels,
+            "external_ids": external_ids,
+            "end_reason": view.call.end_reason,
+            "last_seq": view.call.last_seq,
+        }
+    )
+
+
+def _call_fields(view: CallView) -> dict[str, object]:
+    call = view.call
+    return {
+        "call_id": call.call_id,
+        "state": call.state,
+        "started_at": call.started_at,
+        "ended_at": call.ended_at,
+        "duration_ms": call.duration_ms,
+        "agent_id": call.agent_id,
+        "agent_name": view.agent_name,
+        "queue": call.queue,
+        "customer_number": call.customer_number,
+        "customer_name": call.customer_name,
+        "severity": call.severity,
+        "harassment_categories": call.harassment_categories,
+        "last_alert": None if call.last_alert is None else LastAlert.model_validate(call.last_alert),
+        "help_requested_at": view.help_requested_at,
+        "recording_id": view.recording_id,
+    }
+
+
+def utterances(rows: list[EventRow]) -> list[TranscriptUtterance]:
+    """The utterances among a call's events, by the time they were said."""
+    found = [TranscriptUtterance.model_validate(row.body) for row in rows if row.type == "utterance"]
+    return sorted(found, key=lambda utterance: (utterance.start_ms, utterance.end_ms))
+
+
+def gaps(rows: list[EventRow]) -> list[TranscriptGap]:
+    """The gaps among a call's events, in order."""
+    found = [TranscriptGap.model_validate(row.body) for row in rows if row.type == "gap"]
+    return sorted(found, key=lambda gap: (gap.start_ms, gap.channel))
+
+
+def alerts(rows: list[AlertRow]) -> list[TranscriptAlert]:
+    """Alerts, in order."""
+    return [TranscriptAlert.model_validate(row.body) for row in rows]
+
+
+def case(call_id: str, row: CaseRow | None) -> Case:
+    """The case of a call; an empty one when nothing was found yet."""
+    if row is None:
+        return Case(
+            call_id=call_id,
+            revision=0,
+            updated_at=None,
+            fields={},
+            end_state=EndState.OPEN,
+            harassment_categories=[],
+            demand_validity="unknown",
+            manner="calm",
+        )
+    return Case.model_validate(
+        {"call_id": call_id, "revision": row.revision, "updated_at": row.updated_at, **row.body}
+    )
+
+
+def recording_fields(
+    view: RecordingView, check: RecordingCheckRow | None, hits: list[UtteranceRow]
+) -> dict[str, object]:
+    """What a summary and a detail of a recording share."""
+    recording, call = view.recording, view.call
+    return {
+        "recording_id": recording.recording_id,
+        "call_id": call.call_id,
+        "started_at": call.started_at,
+        "duration_ms": recording.duration_ms,
+        "agent_name": view.agent_name or call.agent_id,
+        "customer_name": call.customer_name,
+        "customer_number": call.customer_number,
+        "queue": call.queue,
+        "severity": call.severity,
+        "harassment_categories": call.harassment_categories,
+        "sealed": True,
+        "last_check": None if check is None else LastCheck.model_validate(check),
+        "hits": [SearchHit.model_validate(row) for row in hits],
+    }
+
+
+def recording_summary(
+    view: RecordingView, check: RecordingCheckRow | None, hits: list[UtteranceRow]
+) -> RecordingSummary:
+    """A recording as lists show it."""
+    return RecordingSummary.model_validate(recording_fields(view, check, hits))
+
+
+def access(view: AccessView) -> Access:
+    """A custody entry."""
+    row = view.access
+    return Access(
+        access_id=row.access_id,
+        at=row.at,
+        user=view.user_name,
+        purpose=row.purpose,
+        action=cast("Literal['play', 'verify']", row.action),
+        reads=view.reads,
+    )

@@ -1,0 +1,58 @@
+"""The supervisor's board: queues and live calls at this moment."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from fastapi import APIRouter, Depends
+from koemori.server import wallboard
+from koemori.server.api import views
+from koemori.server.api.dependencies import Caller, Parts, Requires, Services, utc_now
+from koemori.server.api.errors import responses
+from koemori.server.api.schemas import Formula, QueueFigures, Wallboard
+from koemori.server.auth.permissions import Action, Identity, Reach
+from koemori.server.cti import EventType
+from koemori.server.db.repositories import calls, queue_events
+from koemori.server.db.tables import QueueEventRow
+
+LONGEST_BELIEVABLE_WAIT = timedelta(hours=4)
+"""A caller who joined before this and of whom nothing more came is taken for a lost event, not for a wait."""
+
+router = APIRouter(tags=["wallboard"])
+_READ = Depends(Requires(Action.WALLBOARD_READ))
+
+
+@router.get("/wallboard", operation_id="getWallboard", responses=responses(401, 403))
+def get_wallboard(parts: Parts, caller: Caller = _READ) -> Wallboard:
+    """Queues since midnight, waits now, and live calls: most severe first, then the longest."""
+    return snapshot(parts, caller.identity, caller.reach, utc_now())
+
+
+def snapshot(parts: Services, who: Identity, reach: Reach, at: datetime) -> Wallboard:
+    """The board at a moment; blocking. Midnight is that of the machine's time zone."""
+    since = at.astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+    with parts.database.read() as transaction:
+        rows = queue_events.between(transaction, since - LONGEST_BELIEVABLE_WAIT, at)
+        live = calls.live(transaction, who, reach)
+    thresholds = {
+        name: wallboard.Thresholds(queue.threshold_s, queue.short_abandon_s)
+        for name, queue in parts.settings.queues.items()
+    }
+    figures = wallboard.figures((queue_event(row) for row in rows), since=since, at=at, thresholds=thresholds)
+    return Wallboard(
+        at=at,
+        since=since,
+        queues=[QueueFigures.model_validate(queue) for queue in figures],
+        calls=[views.call_summary(view) for view in live],
+        formulas={
+            name: Formula(formula=text.formula, source=text.source)
+            for name, text in wallboard.FORMULAS.items()
+        },
+    )
+
+
+def queue_event(row: QueueEventRow) -> wallboard.QueueEvent:
+    """A stored event as the figures take it."""
+    return wallboard.QueueEvent(
+        row.source, row.event_id, row.occurred_at, EventType(row.type), row.call_id, row.queue, row.wait_s
+    )

@@ -1,0 +1,43 @@
+"""Operational events from phone systems, and what they say about calls."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from koemori.server.db.tables import CallRow, ExternalIdRow, QueueEventRow
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+
+def known(session: Session, source: str, event_id: str) -> bool:
+    """Whether this source sent this event before."""
+    query = select(QueueEventRow.id).where(QueueEventRow.source == source, QueueEventRow.event_id == event_id)
+    return session.scalar(query) is not None
+
+
+def between(session: Session, since: datetime, until: datetime) -> list[QueueEventRow]:
+    """Events that occurred in `[since, until]`, in the order in which they came in."""
+    query = (
+        select(QueueEventRow)
+        .where(QueueEventRow.occurred_at >= since, QueueEventRow.occurred_at <= until)
+        .order_by(QueueEventRow.id)
+    )
+    return list(session.scalars(query))
+
+
+def about(session: Session, names: Collection[str]) -> list[QueueEventRow]:
+    """Events that name a call by one of these identifiers, in the order in which they occurred."""
+    query = (
+        select(QueueEventRow)
+        .where(or_(QueueEventRow.call_id.in_(names), QueueEventRow.linked_id.in_(names)))
+        .order_by(QueueEventRow.occurred_at, QueueEventRow.id)
+    )
+    return list(session.scalars(query))
+
+
+def calls_named(session: Session, names: Collection[str]) -> list[CallRow]:
+    """Calls that have one of these identifiers, by our name or by another system's."""
+    external = select(ExternalIdRow.call_id).where(ExternalIdRow.value.in_(names))
+    query = select(CallRow).where(or_(CallRow.call_id.in_(names), CallRow.call_id.in_(external)))
+    return list(session.scalars(query))

@@ -1,0 +1,1 @@
+"""Finding recordings by what was said, whatever way it was written."""

@@ -1,0 +1,1 @@
+"""WebSockets: the agent's desk, the wallboard, and phone systems that send media."""
