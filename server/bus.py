@@ -55,6 +55,10 @@ class EventSink(Protocol):
         """The call's recording is in the archive; comes before `call_ended`."""
         ...
 
+    async def settled(self, call_id: CallId, patience_s: float) -> bool:
+        """Wait until all of an ended call is kept; False when it is not, after `patience_s`."""
+        ...
+
 
 class Subscription(Protocol):
     """Events for one reader; close it when done (or use it as an async context manager)."""
@@ -168,6 +172,10 @@ class InProcessBus:
         """See `EventSink`."""
         self._writer.sealed(call_id, recording)
 
+    async def settled(self, call_id: CallId, patience_s: float) -> bool:
+        """See `EventSink`."""
+        return await self._writer.settled(call_id, patience_s)
+
     def subscribe(self, call_id: CallId, after_seq: int = 0) -> Subscription:
         """See `EventBus`."""
         return _CallSubscription(self._store, self._feeds, call_id, after_seq)
@@ -263,11 +271,10 @@ class _CallSubscription(_Iterating):
     async def __anext__(self) -> WireEvent:
         while True:
             event = await self._next_candidate()
-            if event.seq <= self._last_seq:
-                continue
-            self._last_seq = event.seq
             self._over = isinstance(event, CallEndedEvent)
-            return event
+            if event.seq > self._last_seq:
+                self._last_seq = event.seq
+                return event
 
     async def _next_candidate(self) -> WireEvent:
         if self._over or (self._reader.closed and not self._reader.queue.qsize()):

@@ -198,12 +198,12 @@ class AssistLane:
                 self._changed.notify_all()
             self._hear(listener, event)
             await self._tick(listener)
-            while self._pace is Pace.HELD and listener.backlog_ms > HELD_BACKLOG_MS:
-                await asyncio.sleep(0.01)
+            if self._pace is Pace.HELD:
+                await listener.drain_below(HELD_BACKLOG_MS)
             await asyncio.sleep(0)
         for state in self._channels.values():
             self._push(listener, state, state.resampler.flush())
-        await listener.finish()
+        listener.finish()
 
     def _hear(self, listener: Listener, event: AudioFrame | Gap) -> None:
         state = self._channels[event.channel.index]
@@ -213,7 +213,6 @@ class AssistLane:
             self._push(listener, state, state.resampler.flush())
             start_ms, end_ms = (samples_to_ms(place, ASSIST_RATE_HZ) for place in (start, end))
             listener.gap(state.channel, start_ms, end_ms - start_ms)
-            state.resampler = ChannelResampler(self._started.sample_rate_hz, ASSIST_RATE_HZ)
             state.next_sample = end
         else:
             self._push(listener, state, state.resampler.push(event.samples))

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from koemori.assist.types import AssistEvent, AssistInput, CallFacts
-from koemori.audio.call import CallEnded, CallStarted, Channel
+from koemori.audio.call import CallEnded, CallId, CallStarted, Channel
 from koemori.audio.frames import AudioFrame, Gap, SourceEvent
 from koemori.models.types import TranscriptEvent
 
@@ -66,13 +66,17 @@ class Listener(Protocol):
         """Transcript events as they come; ends after `finish`."""
         ...
 
-    async def finish(self) -> None:
-        """No more audio: transcribe what is left; returns when `events` has it all."""
+    def finish(self) -> None:
+        """No more audio comes; `events` ends when the last words are out."""
+        ...
+
+    async def drain_below(self, backlog_ms: int) -> None:
+        """Wait until less than this is waiting; `events` must be iterated meanwhile."""
         ...
 
     @property
     def backlog_ms(self) -> int:
-        """Speech that waits for a worker, in milliseconds of audio."""
+        """Audio that waits for the detector or for its words, over all channels."""
         ...
 
 
@@ -91,11 +95,13 @@ class CallPorts:
     Attributes:
         open_recorder: Opens the call's journal; raises `JournalError` when nothing can be recorded.
         seal: Waits for the journal, writes the master and its manifest; blocking, run in a thread.
+        release: Lets go of the journal of a sealed call that is noted everywhere; blocking.
         make_listener: A listener for the call's channels; may raise, the call is then recorded only.
         make_engine: An engine; may raise, as above.
     """
 
     open_recorder: Callable[[CallStarted], Recorder]
     seal: Callable[[CallStarted, Future[JournalHead]], SealedRecording]
+    release: Callable[[CallId], None]
     make_listener: Callable[[CallStarted], Listener]
     make_engine: Callable[[CallFacts], Engine]

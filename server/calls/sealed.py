@@ -22,7 +22,7 @@ def recording_of(recording: SealedRecording) -> WireRecording:
 
 def ledger_of(recording: SealedRecording) -> WireLedger:
     """Where each channel's milliseconds went."""
-    return WireLedger.model_validate(recording.ledger)
+    return WireLedger.model_validate(recording.ledger.as_json())
 
 
 def unsealed_ledger(started: CallStarted, end_ms: int, ends: Mapping[int, int]) -> WireLedger:

@@ -30,6 +30,9 @@ from koemori.server.wire import CallEndedEvent
 logger = logging.getLogger(__name__)
 
 
+_SETTLE_S = 10.0
+
+
 class SourceProtocolError(KoemoriError):
     """A source that broke its promise: started once, then frames and gaps, ended once."""
 
@@ -198,9 +201,21 @@ class CallSession:
             )
         self.metrics.sealing_seconds.observe(time.monotonic() - began_s)
         await self.sink.sealed(started.call_id, recording)
-        return await emitter.ended(
+        event = await emitter.ended(
             recording.duration_ms, ended.reason, recording_of(recording), ledger_of(recording)
         )
+        await self._release(started.call_id)
+        return event
+
+    async def _release(self, call_id: CallId) -> None:
+        """Let go of the journal once the recording and the call's end are noted; else a restart finds it."""
+        if not await self.sink.settled(call_id, _SETTLE_S):
+            logger.error("the end of a call is not stored; its journal is kept", extra={"call_id": call_id})
+            return
+        try:
+            await asyncio.to_thread(self.ports.release, call_id)
+        except KoemoriError as error:
+            logger.error("journal not released", extra={"call_id": call_id}, exc_info=error)
 
 
 def _facts(started: CallStarted, locale: str) -> CallFacts:

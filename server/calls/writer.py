@@ -48,6 +48,7 @@ class StoreWriter:
         self._store = store
         self._on_stored = on_stored
         self._steps: dict[CallId, list[_Step]] = {}
+        self._settled: dict[CallId, asyncio.Event] = {}
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._closing = False
@@ -63,6 +64,17 @@ class StoreWriter:
     def sealed(self, call_id: CallId, recording: SealedRecording) -> None:
         """Queue the recording."""
         self._push(call_id, _Sealed(call_id, recording))
+
+    async def settled(self, call_id: CallId, patience_s: float) -> bool:
+        """Wait until nothing of the call is queued; False when something still is, after `patience_s`."""
+        if call_id not in self._steps:
+            return True
+        done = self._settled.setdefault(call_id, asyncio.Event())
+        try:
+            await asyncio.wait_for(done.wait(), patience_s)
+        except TimeoutError:
+            return False
+        return True
 
     async def aclose(self, patience_s: float = 10.0) -> None:
         """Write what is left, for at most `patience_s`, and stop."""
@@ -116,6 +128,8 @@ class StoreWriter:
                 return False
             del steps[: len(batch)]
         del self._steps[call_id]
+        if call_id in self._settled:
+            self._settled.pop(call_id).set()
         return True
 
     async def _write_batch(self, call_id: CallId, batch: list[_Step]) -> None:

@@ -1,0 +1,156 @@
+"""What all calls of a process share: the journal, the archive, the speech models and the playbook.
+
+The heavy libraries are imported here, inside `open`, so that commands which need none of them start at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from koemori.assist.types import CallFacts
+from koemori.audio.call import CallId, CallStarted
+from koemori.server.calls.ports import CallPorts, Engine, Listener, Recorder
+from koemori.server.config import ModelSettings, Settings
+from koemori.server.telemetry import Metrics
+
+if TYPE_CHECKING:
+    from koemori.assist.playbooks.schema import Playbook
+    from koemori.audio.journal import Journal, JournalHead
+    from koemori.models.catalog import ModelSources, Progress
+    from koemori.models.vad_batcher import VadBatcher
+    from koemori.models.workers import ThreadWorkerPool
+    from koemori.server.archive.sealing import SealedRecording
+    from koemori.server.archive.store import LocalRecordingStore
+
+_JOURNAL_PATIENCE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """Open with `Pipeline.open`, close with `aclose`; belongs to one event loop."""
+
+    journal: Journal
+    store: LocalRecordingStore
+    pool: ThreadWorkerPool
+    vad: VadBatcher
+    playbook: Playbook
+    ports: CallPorts
+
+    @classmethod
+    async def open(cls, settings: Settings, metrics: Metrics, progress: Progress | None = None) -> Pipeline:
+        """Load models and playbook, then take the journal.
+
+        Raises:
+            ModelError: The weights cannot be had.
+            PlaybookError: A playbook file does not fit.
+            JournalError: Another process records into this archive, or the disk refuses.
+        """
+        from koemori.assist.playbooks.load import load_playbook
+        from koemori.models.vad_batcher import VadBatcher
+        from koemori.server.archive.recover import JOURNAL_DIRECTORY
+        from koemori.server.archive.store import LocalRecordingStore
+
+        playbook = await asyncio.to_thread(
+            load_playbook, settings.assist.locale, settings.assist.playbook_dir
+        )
+        journal = _open_journal(settings.archive.directory / JOURNAL_DIRECTORY, metrics)
+        try:
+            pool = await open_pool(settings.models, progress)
+            vad = VadBatcher(await asyncio.to_thread(_open_vad))
+            await asyncio.to_thread(_warm_up, playbook)
+        except BaseException:
+            await asyncio.to_thread(journal.close)
+            raise
+        store = LocalRecordingStore(settings.archive.directory)
+        ports = _ports(journal, store, pool, vad, playbook)
+        return cls(journal, store, pool, vad, playbook, ports)
+
+    async def aclose(self) -> None:
+        """Let running transcriptions finish and make the journal durable."""
+        await self.pool.aclose()
+        await asyncio.to_thread(self.journal.close)
+
+
+def model_sources(settings: ModelSettings) -> ModelSources:
+    """Where weights may come from: the settings over the catalogue's own environment variables."""
+    from koemori.models.catalog import ModelSources
+
+    sources = ModelSources.from_environment()
+    return replace(
+        sources,
+        cache_dir=settings.cache_dir or sources.cache_dir,
+        mirror=settings.mirror or sources.mirror,
+        wheels=sources.wheels if settings.wheels is None else settings.wheels,
+        hub=sources.hub if settings.hub is None else settings.hub,
+    )
+
+
+async def open_pool(settings: ModelSettings, progress: Progress | None = None) -> ThreadWorkerPool:
+    """Fetch the weights when needed and load the recogniser once for all workers."""
+    from koemori.models.catalog import ensure_model
+    from koemori.models.whisper import WhisperConfig, WhisperTranscriber
+    from koemori.models.workers import ThreadWorkerPool
+
+    folder: Path = await asyncio.to_thread(ensure_model, settings.name, model_sources(settings), progress)
+    config = WhisperConfig(replicas=settings.workers)
+    transcriber = await asyncio.to_thread(WhisperTranscriber, folder, config)
+    return ThreadWorkerPool(lambda: transcriber, settings.workers)
+
+
+def _open_journal(directory: Path, metrics: Metrics) -> Journal:
+    from koemori.audio.journal import Journal
+
+    journal = Journal(directory)
+    metrics.journal_age.set_function(lambda: journal.metrics().age_ms / 1000)
+    return journal
+
+
+def _open_vad() -> object:
+    from koemori.models.silero_vad import SileroVad
+
+    return SileroVad()
+
+
+def _warm_up(playbook: Playbook) -> None:
+    """Load dictionaries and sentence vectors now rather than in the first call's first second."""
+    from koemori.assist.engine import AssistEngine
+    from koemori.assist.types import Heard
+    from koemori.audio.call import ChannelRole
+
+    engine = AssistEngine(CallFacts(call_id="warm-up"), playbook)
+    for number, text in enumerate(("責任者を出してください。", "責任者の方に代わってください。")):
+        engine.push(Heard(f"1-{number}", ChannelRole.CUSTOMER, number * 1000, number * 1000 + 900, text))
+
+
+def _ports(
+    journal: Journal,
+    store: LocalRecordingStore,
+    pool: ThreadWorkerPool,
+    vad: VadBatcher,
+    playbook: Playbook,
+) -> CallPorts:
+    from koemori.assist.engine import AssistEngine
+    from koemori.models.listener import CallListener
+    from koemori.server.archive.sealing import seal
+
+    def open_recorder(started: CallStarted) -> Recorder:
+        return journal.open_call(started)
+
+    def seal_recording(started: CallStarted, head: Future[JournalHead]) -> SealedRecording:
+        head.result(_JOURNAL_PATIENCE_S)
+        return seal(journal.call(started.call_id), store)
+
+    def release(call_id: CallId) -> None:
+        journal.release(call_id)
+
+    def make_listener(started: CallStarted) -> Listener:
+        return CallListener(started.channels, vad, pool)
+
+    def make_engine(facts: CallFacts) -> Engine:
+        return AssistEngine(facts, playbook)
+
+    return CallPorts(open_recorder, seal_recording, release, make_listener, make_engine)

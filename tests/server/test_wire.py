@@ -1,0 +1,140 @@
+"""The wire form of every event is fixed by a snapshot, and reading gives back what was written."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from koemori.assist.types import (
+    Alert,
+    CaseRevision,
+    Category,
+    ChecklistChange,
+    EndState,
+    FieldValue,
+    Guidance,
+    Repetition,
+    Severity,
+)
+from koemori.audio.call import CallId, CallStarted, Channel, ChannelRole, LegId
+from koemori.audio.frames import Gap, GapCause
+from koemori.models.types import NotAssisted, Partial, Quarantined, Utterance, Word
+from koemori.server.calls.emitter import Emitter
+from koemori.server.telemetry import Metrics
+from koemori.server.wire import (
+    EVENT_TYPES,
+    LedgerChannel,
+    PartialEvent,
+    WireEvent,
+    WireLedger,
+    WireRecording,
+    decode,
+    encode,
+)
+from pydantic import ValidationError
+
+from tests.fakes.sink import ListSink
+
+pytestmark = pytest.mark.unit
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "events.json"
+CALL = CallId("01JDKQ0000000000000000CALL")
+AGENT = Channel(CALL, LegId("a"), 0, ChannelRole.AGENT, "media")
+CUSTOMER = Channel(CALL, LegId("c"), 1, ChannelRole.CUSTOMER, "media")
+
+
+async def _every_event() -> list[WireEvent]:
+    """One event of each kind, as the emitter makes them; the clock stands at 5 s."""
+    sink = ListSink()
+    times = iter([100.02, *[105.0] * 20])
+    started = CallStarted(
+        CALL, datetime(2026, 11, 22, 1, 2, 3, tzinfo=UTC), 8000, (AGENT, CUSTOMER), {"call_sid": "CA1"}
+    )
+    emitter = Emitter(started, sink, Metrics(), live=True, monotonic=lambda: next(times))
+    await emitter.started()
+    emitter.first_frame(20)
+    await emitter.transcript(Partial(CUSTOMER, "1-1000", 2, 1000, 1800, "責任者を", "出せ"))
+    words = (Word("責任者を", 1000, 1500, 0.91234), Word("出せ", 1500, 2000, 0.8))
+    await emitter.transcript(Utterance(CUSTOMER, "1-1000", 1000, 2000, "責任者を出せ", words, "ja", "base"))
+    await emitter.transcript(Quarantined(CUSTOMER, 2500, 3000, "ご視聴", "no-speech"))
+    await emitter.transcript(NotAssisted(AGENT, 3000, 3500, "overload"))
+    await emitter.gap(Gap(AGENT, 8000, 800, GapCause.LOST, 8000))
+    await emitter.assist(
+        Alert("a1", Category.THREAT, Severity.DANGER, True, "threat.visit", 2000, ("1-1000",), "出せ", "理由")
+    )
+    await emitter.assist(Repetition("k1", 4, 2000, ("1-1000",), "責任者を出す"))
+    await emitter.assist(
+        Guidance("g1", "a1", "ladder1", "落ち着いてください。", "理由", "手引き3", "1+abc", 2000, 62_000)
+    )
+    await emitter.assist(
+        Guidance("g2", None, "step1", "承ります。", "理由", "手引き1", "1+abc", 2000, 62_000)
+    )
+    await emitter.assist(ChecklistChange("recording_notice", True, 2000, "0-0"))
+    await emitter.assist(ChecklistChange("recording_notice", False, 2000, None))
+    fields = {"customer_name": FieldValue("小野寺", 0.81239, ("1-1000",))}
+    await emitter.assist(
+        CaseRevision(3, 2000, fields, EndState.OPEN, (Category.THREAT,), "unknown", "harassing")
+    )
+    ledger = WireLedger(
+        channels=(
+            LedgerChannel(index=0, role=ChannelRole.AGENT, duration_ms=4000, captured_ms=3900, lost_ms=100),
+            LedgerChannel(index=1, role=ChannelRole.CUSTOMER, duration_ms=4000, captured_ms=4000),
+        )
+    )
+    recording = WireRecording(id="r1", manifest_sha256="00", path="var/archive/recordings/r1")
+    await emitter.ended(4000, "stop", recording, ledger)
+    return sink.events
+
+
+async def test_every_event_looks_as_the_contract_says(request: pytest.FixtureRequest) -> None:
+    came = [json.loads(encode(event)) for event in await _every_event()]
+    if request.config.getoption("--update-golden"):
+        GOLDEN.write_text(json.dumps(came, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    assert came == json.loads(GOLDEN.read_text(encoding="utf-8"))
+    assert {event["type"] for event in came} == set(EVENT_TYPES)
+
+
+async def test_reading_gives_back_what_was_written() -> None:
+    for event in await _every_event():
+        assert decode(encode(event)) == event
+
+
+async def test_seq_rises_by_one_from_one() -> None:
+    events = await _every_event()
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+
+
+async def test_emitted_counts_from_when_the_first_sample_was_due() -> None:
+    partial = (await _every_event())[1]
+    assert (partial.emitted_ms, partial.at_ms) == (5000, 1800)
+
+
+@given(
+    stable=st.text(),
+    unstable=st.text(),
+    revision=st.integers(min_value=0),
+    at_ms=st.integers(min_value=0, max_value=2**53),
+)
+def test_any_text_survives_the_wire(stable: str, unstable: str, revision: int, at_ms: int) -> None:
+    event = PartialEvent(
+        call_id="c",
+        seq=1,
+        at_ms=at_ms,
+        speaker=ChannelRole.AGENT,
+        utterance_id="0-0",
+        revision=revision,
+        stable=stable,
+        unstable=unstable,
+    )
+    line = encode(event)
+    assert "\n" not in line
+    assert decode(line) == event
+
+
+def test_an_unknown_key_is_ignored_and_an_unknown_type_refused() -> None:
+    line = '{"v":1,"type":"checklist","call_id":"c","seq":1,"at_ms":0,"item":"x","done":true,"later":1}'
+    assert decode(line).type == "checklist"
+    with pytest.raises(ValidationError):
+        decode(line.replace("checklist", "surprise"))
