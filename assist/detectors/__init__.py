@@ -1,15 +1,22 @@
 """The detector port and the table of detectors.
 
-To add one: a file here with a class that has `name` and `observe`, one entry in `DETECTORS`, a test file,
-a scenario. A detector keeps its own state per call (one instance per call) and knows no other detector.
+To add one: a file here with a class that has `name`, is made from the call's facts and the lexicon, and offers
+`observe`; one entry in `DETECTORS`; a test file; a scenario. A detector keeps its own state per call (one
+instance per call) and knows no other detector.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from koemori.assist.context import CallView
-from koemori.assist.types import Alert, Heard, Repetition, Tick
+from koemori.assist.detectors.agent_words import AgentWordsDetector
+from koemori.assist.detectors.customer_words import CustomerWordsDetector
+from koemori.assist.detectors.detention import DetentionDetector
+from koemori.assist.detectors.repetition import RepetitionDetector
+from koemori.assist.playbooks.lexicon import Lexicon
+from koemori.assist.types import Alert, CallFacts, Heard, Repetition, Tick
 
 Finding = Alert | Repetition
 
@@ -22,3 +29,14 @@ class Detector(Protocol):
     def observe(self, event: Heard | Tick, call: CallView) -> list[Finding]:
         """Look at the newest input; return what was found, usually nothing."""
         ...
+
+
+MakeDetector = Callable[[CallFacts, Lexicon], Detector]
+
+DETECTORS: tuple[MakeDetector, ...] = (
+    CustomerWordsDetector,
+    AgentWordsDetector,
+    RepetitionDetector,
+    DetentionDetector,
+)
+"""Every detector that runs, in this order."""

@@ -1,0 +1,119 @@
+"""The same demand again, near-verbatim or in other words.
+
+A demand is found by its words (topics `demand.*` of the lexicon); demands of one topic are one cluster. A demand
+outside the known topics joins a cluster by likeness: near-verbatim words, or embeddings together with a shared
+content word. An answer to the agent's own question is not a repetition, unless the caller insists
+(「だから…って言ってるでしょう」). From the configured count on (practice: 4) each mention is a warning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from koemori.assist.alerts import is_harassment
+from koemori.assist.context import CallView
+from koemori.assist.matching import Pattern
+from koemori.assist.playbooks.lexicon import Lexicon
+from koemori.assist.rules import utterance
+from koemori.assist.similarity import content_words, meaning, overlap
+from koemori.assist.types import Alert, CallFacts, Category, Heard, Repetition, Severity, Tick
+from koemori.audio.call import ChannelRole
+
+if TYPE_CHECKING:
+    from koemori.assist.detectors import Finding
+
+RULE: Final = "repeat_demand.in-call"
+_TOPIC_PREFIX: Final = "demand."
+_NEAR_VERBATIM: Final = 0.6
+_PARAPHRASE: Final = 0.55
+_MIN_CHARACTERS: Final = 6
+
+
+@dataclass(slots=True)
+class _Cluster:
+    cluster_id: str
+    demand: str
+    topics: set[str]
+    mentions: list[Heard] = field(default_factory=list)
+
+
+class RepetitionDetector:
+    """Counts how often the customer makes the same demand in this call."""
+
+    name = "repetition"
+
+    def __init__(self, facts: CallFacts, lexicon: Lexicon) -> None:
+        self._count_for_alert = lexicon.clock.repeat_alert_count
+        self._topics: dict[str, tuple[Pattern, ...]] = {
+            name.removeprefix(_TOPIC_PREFIX): patterns
+            for name, patterns in lexicon.topics.items()
+            if name.startswith(_TOPIC_PREFIX)
+        }
+        self._demand = lexicon.topics.get("demand", ())
+        self._insisting = lexicon.topics.get("insisting", ())
+        self._question = lexicon.topics.get("agent_question", ())
+        self._clusters: list[_Cluster] = []
+
+    def observe(self, event: Heard | Tick, call: CallView) -> list[Finding]:
+        """The repetition this utterance is, from the second mention on, and the alert from the fourth on."""
+        if not isinstance(event, Heard) or event.speaker is ChannelRole.AGENT:
+            return []
+        said = utterance(event.text)
+        topics = {name for name, patterns in self._topics.items() if said.says(patterns) is not None}
+        if not topics and (said.says(self._demand) is None or len(event.text) < _MIN_CHARACTERS):
+            return []
+        cluster = self._cluster_of(event, topics)
+        if cluster is None:
+            cluster = _Cluster(f"r{len(self._clusters) + 1}", event.text, set())
+            self._clusters.append(cluster)
+        elif self._only_answers(event, call):
+            return []
+        cluster.mentions.append(event)
+        cluster.topics |= topics
+        return self._report(cluster, event) if len(cluster.mentions) > 1 else []
+
+    def _only_answers(self, event: Heard, call: CallView) -> bool:
+        before = next(call.before(event), None)
+        if before is None or before.speaker is not ChannelRole.AGENT:
+            return False
+        asked = utterance(before.text).says(self._question) is not None
+        return asked and utterance(event.text).says(self._insisting) is None
+
+    def _cluster_of(self, event: Heard, topics: set[str]) -> _Cluster | None:
+        for cluster in reversed(self._clusters):
+            if cluster.topics & topics:
+                return cluster
+        for cluster in reversed(self._clusters):
+            if any(_alike(event.text, mention.text) for mention in cluster.mentions[-3:]):
+                return cluster
+        return None
+
+    def _report(self, cluster: _Cluster, event: Heard) -> list[Finding]:
+        count = len(cluster.mentions)
+        ids = tuple(item.utterance_id for item in cluster.mentions)
+        found: list[Finding] = [Repetition(cluster.cluster_id, count, event.end_ms, ids, cluster.demand)]
+        if count >= self._count_for_alert:
+            found.append(
+                Alert(
+                    alert_id=f"{RULE}@{event.utterance_id}",
+                    category=Category.REPEAT_DEMAND,
+                    severity=Severity.WARNING,
+                    harassment=is_harassment(Category.REPEAT_DEMAND, Severity.WARNING),
+                    rule_id=RULE,
+                    at_ms=event.end_ms,
+                    utterance_ids=ids,
+                    quote=event.text.strip(),
+                    explanation=f"同じ要求が{count}回繰り返された",
+                )
+            )
+        return found
+
+
+def _alike(first: str, second: str) -> bool:
+    if overlap(first, second) >= _NEAR_VERBATIM:
+        return True
+    if not content_words(first) & content_words(second):
+        return False
+    score = meaning(first, second)
+    return score is not None and score >= _PARAPHRASE

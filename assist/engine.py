@@ -1,0 +1,122 @@
+"""One call's assist engine: words and time in, alerts, guidance, checklist and case out.
+
+Fixed order for each input: detectors → checklist → case → guidance. The engine is the edge at which a failing part
+is caught: the call goes on, the others' findings are kept, and the failure is counted and logged without a word of
+what was said.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from typing import TypeVar, assert_never
+
+from koemori.assist.case import CaseFile
+from koemori.assist.checklist import Checklist
+from koemori.assist.context import CallView
+from koemori.assist.detectors import DETECTORS, Detector, Finding
+from koemori.assist.guidance import Guide
+from koemori.assist.playbooks.schema import Playbook
+from koemori.assist.types import (
+    AgentEdit,
+    AssistEvent,
+    AssistInput,
+    CallClosed,
+    CallFacts,
+    ChecklistChange,
+    Guidance,
+    Heard,
+    Tick,
+)
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+
+class AssistEngine:
+    """Everything the assist side knows of one call. Not thread-safe: one call, one engine, one caller."""
+
+    def __init__(self, facts: CallFacts, playbook: Playbook) -> None:
+        self.call = CallView(facts)
+        self.failures: Counter[str] = Counter()
+        """Parts that failed in this call, by name."""
+        self._detectors: tuple[Detector, ...] = tuple(make(facts, playbook.lexicon) for make in DETECTORS)
+        self._checklist = Checklist(playbook)
+        self._case = CaseFile(facts, playbook)
+        self._guide = Guide(playbook)
+        self._seen: set[str] = set()
+
+    def push(self, event: AssistInput) -> list[AssistEvent]:
+        """Take the next input; return what follows from it, in the order it should be shown."""
+        match event:
+            case Heard():
+                return self._heard(event)
+            case Tick():
+                return self._tick(event)
+            case AgentEdit():
+                self._advance(event.at_ms)
+                self._guarded("case", lambda: self._case.edit(event), None)
+                return self._revision()
+            case CallClosed():
+                self._advance(event.at_ms)
+                return self._guarded("case", lambda: [self._case.final(self.call.now_ms)], [])
+            case _:
+                assert_never(event)
+
+    def _heard(self, event: Heard) -> list[AssistEvent]:
+        self._advance(event.end_ms)
+        self.call.heard.append(event)
+        findings = self._detect(event)
+        changes: list[ChecklistChange] = self._guarded(
+            "checklist", lambda: self._checklist.observe(event, self.call), []
+        )
+        self._guarded("case", lambda: self._case.observe(event, self.call, findings), None)
+        return [*findings, *changes, *self._revision(), *self._guidance(event, findings)]
+
+    def _tick(self, event: Tick) -> list[AssistEvent]:
+        self._advance(event.at_ms)
+        findings = self._detect(event)
+        if findings:
+            self._guarded("case", lambda: self._case.note(findings), None)
+        return [*findings, *self._revision(), *self._guidance(event, findings)]
+
+    def _detect(self, event: Heard | Tick) -> list[Finding]:
+        found: list[Finding] = []
+        for detector in self._detectors:
+            found.extend(self._guarded(detector.name, lambda d=detector: d.observe(event, self.call), []))  # type: ignore[misc]
+        return [item for item in found if self._is_new(item)]
+
+    def _is_new(self, finding: Finding) -> bool:
+        key = getattr(finding, "alert_id", None)
+        if key is None:
+            return True
+        if key in self._seen:
+            return False
+        self._seen.add(key)
+        return True
+
+    def _guidance(self, event: Heard | Tick, findings: list[Finding]) -> list[Guidance]:
+        return self._guarded(
+            "guidance",
+            lambda: self._guide.observe(event, self.call, findings, self._checklist, self._case.fields),
+            [],
+        )
+
+    def _revision(self) -> list[AssistEvent]:
+        revision = self._guarded("case", lambda: self._case.revision_if_changed(self.call.now_ms), None)
+        return [] if revision is None else [revision]
+
+    def _advance(self, at_ms: int) -> None:
+        self.call.now_ms = max(self.call.now_ms, at_ms)
+
+    def _guarded(self, part: str, work: Callable[[], _T], instead: _T) -> _T:
+        try:
+            return work()
+        except Exception as error:
+            self.failures[part] += 1
+            _log.error(
+                "a part of the assist engine failed",
+                extra={"call_id": self.call.facts.call_id, "part": part, "error": type(error).__name__},
+            )
+            return instead

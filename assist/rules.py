@@ -1,0 +1,74 @@
+"""Running the lexicon's rules over one utterance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from koemori.assist.language import views
+from koemori.assist.matching import Matcher, Pattern, Span
+from koemori.assist.playbooks.lexicon import Guard, Rule
+
+
+@dataclass(frozen=True, slots=True)
+class RuleMatch:
+    """A rule that fits an utterance, with the exact words."""
+
+    rule: Rule
+    quote: str
+    start: int
+
+
+class Utterance:
+    """One utterance ready to be searched: as said and, where it holds fillers, without them."""
+
+    def __init__(self, text: str) -> None:
+        self._matchers = tuple(Matcher(view) for view in views(text))
+
+    def matches(self, rules: Iterable[Rule]) -> list[RuleMatch]:
+        """The rules that fit, each with its first unguarded place."""
+        found: list[RuleMatch] = []
+        for rule in rules:
+            match = self._match(rule)
+            if match is not None:
+                found.append(match)
+        return found
+
+    def says(self, patterns: Sequence[Pattern]) -> str | None:
+        """The words of the first pattern found, or None."""
+        for matcher in self._matchers:
+            for pattern in patterns:
+                for start, end in matcher.find(pattern):
+                    return matcher.analysis.quote(start, end)
+        return None
+
+    def _match(self, rule: Rule) -> RuleMatch | None:
+        for matcher in self._matchers:
+            for pattern in rule.patterns:
+                for start, end in matcher.find(pattern):
+                    if any(matcher.find(other) for other in rule.unless):
+                        return None
+                    if not any(_guarded(matcher, (start, end), guard) for guard in rule.guards):
+                        return RuleMatch(rule, matcher.analysis.quote(start, end), start)
+        return None
+
+
+@lru_cache(maxsize=64)
+def utterance(text: str) -> Utterance:
+    """The searchable form of a text; shared by the detectors that look at it one after the other."""
+    return Utterance(text)
+
+
+def _guarded(matcher: Matcher, span: Span, guard: Guard) -> bool:
+    start, end = span
+    if any(matcher.find(pattern) for pattern in guard.anywhere):
+        return True
+    for pattern in guard.after:
+        if any(end - 2 <= s <= end + guard.reach and e > end for s, e in matcher.find(pattern)):
+            return True
+    return any(
+        start - guard.reach <= e <= start + 1 and s < start
+        for pattern in guard.before
+        for s, e in matcher.find(pattern)
+    )
