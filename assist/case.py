@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from koemori.assist.axes import judge
 from koemori.assist.context import CallView
 from koemori.assist.detectors import Finding
 from koemori.assist.end_state import EndStateJudge
@@ -58,6 +59,7 @@ class CaseFile:
     def observe(self, heard: Heard, call: CallView, findings: Sequence[Finding]) -> None:
         """Look at the newest utterance and what the detectors found in it."""
         self.note(findings)
+        self._demand_validity, self._manner = judge(self._findings, call)
         for extractor in self._extractors:
             for proposal in extractor.observe(heard, call):
                 self._accept(proposal)

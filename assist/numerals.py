@@ -22,6 +22,9 @@ _DIGIT: Final = re.compile(
 )
 _SEPARATOR: Final = re.compile(r"(?:の|ノ|-|‐|−|–|—|ハイフン|、|,|\s|えーと|えっと|ええと){1,3}")
 _FEWEST_KANA: Final = 3
+_PHONE_GROUPS: Final = re.compile(
+    r"0[5789]0-\d{4}-\d{4}|0\d-\d{4}-\d{4}|0\d{2}-\d{3}-\d{4}|0\d{3}-\d{2}-\d{4}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,8 @@ class DigitRun:
     groups: tuple[str, ...]
     start: int
     end: int
+    starts: tuple[int, ...] = ()
+    """Where each group begins."""
 
     @property
     def digits(self) -> str:
@@ -48,9 +53,21 @@ def digit_runs(text: str) -> list[DigitRun]:
         if run is None:
             position += 1
         else:
-            runs.append(run)
+            runs += _split_phone(run)
             position = run.end
     return runs
+
+
+def _split_phone(run: DigitRun) -> list[DigitRun]:
+    """A number and a phone number said in one breath, 「6670、080の7777の8809」, are two runs."""
+    for place, group in enumerate(run.groups):
+        for cut in range(len(group)):
+            phone = (group[cut:], *run.groups[place + 1 :])
+            rest = (*run.groups[:place], *((group[:cut],) if cut else ()))
+            if rest and len(phone) == 3 and _PHONE_GROUPS.fullmatch("-".join(phone)):
+                begin = run.starts[place] + cut
+                return [DigitRun(rest, run.start, begin), DigitRun(phone, begin, run.end)]
+    return [run]
 
 
 def _katakana(text: str) -> str:
@@ -67,6 +84,7 @@ def _katakana(text: str) -> str:
 
 def _run_at(normal: str, start: int) -> DigitRun | None:
     groups: list[str] = []
+    starts: list[int] = []
     kana = 0
     others = 0
     position = start
@@ -76,6 +94,8 @@ def _run_at(normal: str, start: int) -> DigitRun | None:
         digit = _DIGIT.match(normal, position)
         if digit is not None:
             word = digit.group()
+            if not group:
+                starts.append(position)
             kana += word in _KANA
             others += word not in _KANA
             group += _KANJI.get(word) or _KANA.get(word) or word
@@ -90,4 +110,4 @@ def _run_at(normal: str, start: int) -> DigitRun | None:
         position = separator.end()
     if not groups or (others == 0 and kana < _FEWEST_KANA):
         return None
-    return DigitRun(tuple(groups), start, end)
+    return DigitRun(tuple(groups), start, end, tuple(starts))

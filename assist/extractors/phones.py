@@ -1,11 +1,29 @@
-"""Phone numbers, as spoken: in groups, in parts over several turns, read back, corrected."""
+"""Phone numbers, as spoken: in groups, in parts over several turns, read back by the agent, corrected.
+
+Normal form `080-1111-2301`. A later correction by the customer wins over the agent's read-back, the read-back
+over the first mention.
+"""
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from koemori.assist.context import CallView
-from koemori.assist.numerals import digit_runs
+from koemori.assist.numerals import DigitRun, digit_runs
+from koemori.assist.phrases import fold
 from koemori.assist.playbooks.schema import Playbook
 from koemori.assist.types import CallFacts, FieldProposal, Heard
+from koemori.audio.call import ChannelRole
+
+_MENTIONED: Final = 0.8
+_READ_BACK: Final = 0.9
+_CORRECTED: Final = 0.95
+_CORRECTION: Final = re.compile("じゃなく|ではなく|じゃない|違(い|って|う)|間違|訂正|言い直")
+_CONFIRMING: Final = re.compile("(ですね|でございますね|お間違い|でよろしい|復唱|ということで|繰り返し|確認)")
+_OUR_NUMBERS: Final = ("0120", "0570", "0800")
+_MOBILE: Final = ("070", "080", "090", "050", "020")
+_LETTER_BEFORE: Final = re.compile(r"[A-Za-zＡ-Ｚａ-ｚ]の?$")
 
 
 class PhoneExtractor:
@@ -14,12 +32,98 @@ class PhoneExtractor:
     name = "phones"
 
     def __init__(self, facts: CallFacts, playbook: Playbook) -> None:
-        pass
+        self._value: str | None = None
+        self._parts: list[str] = []
+        self._part_ids: list[str] = []
 
     def observe(self, heard: Heard, call: CallView) -> list[FieldProposal]:
-        """Look for a whole number in the newest utterance."""
-        found = []
-        for run in digit_runs(heard.text):
-            if run.digits.startswith("0") and len(run.digits) in (10, 11):
-                found.append(FieldProposal("phone", "-".join(run.groups), 0.8, (heard.utterance_id,)))
-        return found
+        """Look for a whole number, or the next part of one, in the newest utterance."""
+        runs = [run for run in digit_runs(heard.text) if not _LETTER_BEFORE.search(heard.text[: run.start])]
+        whole = [run for run in runs if _is_phone(run.digits)]
+        if heard.speaker is ChannelRole.AGENT:
+            return self._read_back(heard, whole)
+        if whole:
+            corrected = self._value is not None and _CORRECTION.search(fold(heard.text).text)
+            self._forget_parts()
+            return [self._propose(whole[-1], (heard.utterance_id,), _CORRECTED if corrected else _MENTIONED)]
+        return self._take_part(heard, runs)
+
+    def _read_back(self, heard: Heard, whole: list[DigitRun]) -> list[FieldProposal]:
+        for run in whole:
+            if run.digits.startswith(_OUR_NUMBERS) and self._value is None:
+                continue
+            if self._resembles(run.digits) or _CONFIRMING.search(fold(heard.text).text):
+                return [self._propose(run, (heard.utterance_id,), _READ_BACK)]
+        return []
+
+    def _resembles(self, digits: str) -> bool:
+        if self._value is None:
+            return False
+        known = self._value.replace("-", "")
+        same = sum(a == b for a, b in zip(known, digits, strict=False))
+        return len(known) == len(digits) and same >= len(digits) - 4
+
+    def _take_part(self, heard: Heard, runs: list[DigitRun]) -> list[FieldProposal]:
+        if len(runs) != 1 or len(runs[0].digits) > 9:
+            return []
+        run = runs[0]
+        spoken = fold(heard.text).text
+        if self._value is not None and _CORRECTION.search(spoken) and len(run.digits) in (3, 4):
+            return self._correct_tail(heard, run.digits)
+        starts = run.digits.startswith("0") and len(run.digits) >= 2
+        if not self._parts and not starts:
+            return []
+        if len(spoken) - (run.end - run.start) > 14 and not starts:
+            return []
+        if starts and len("".join(self._parts)) + len(run.digits) > 11:
+            self._forget_parts()
+        self._parts += run.groups
+        self._part_ids.append(heard.utterance_id)
+        digits = "".join(self._parts)
+        if not _is_phone(digits):
+            if len(digits) > 11:
+                self._forget_parts()
+            return []
+        if len(digits) == 10 and digits.startswith(_MOBILE):
+            return []
+        ids = tuple(self._part_ids)
+        joined = DigitRun(tuple(self._parts), run.start, run.end)
+        self._forget_parts()
+        return [self._propose(joined, ids, _MENTIONED)]
+
+    def _correct_tail(self, heard: Heard, digits: str) -> list[FieldProposal]:
+        """「下四桁は2310です、2301じゃなくて」: only the last group is said again."""
+        assert self._value is not None
+        groups = tuple(self._value.split("-"))
+        if len(groups[-1]) != len(digits):
+            return []
+        run = DigitRun((*groups[:-1], digits), 0, 0)
+        return [self._propose(run, (heard.utterance_id,), _CORRECTED)]
+
+    def _forget_parts(self) -> None:
+        self._parts = []
+        self._part_ids = []
+
+    def _propose(self, run: DigitRun, ids: tuple[str, ...], confidence: float) -> FieldProposal:
+        self._value = _formatted(run)
+        return FieldProposal("phone", self._value, confidence, ids)
+
+
+def _is_phone(digits: str) -> bool:
+    if not digits.startswith("0") or digits.startswith("00"):
+        return False
+    return len(digits) == (11 if digits.startswith((*_MOBILE, "0800")) else 10)
+
+
+def _formatted(run: DigitRun) -> str:
+    digits = run.digits
+    if digits.startswith(_MOBILE):
+        return f"{digits[:3]}-{digits[3:7]}-{digits[7:]}"
+    if digits.startswith(("0120", "0570")):
+        return f"{digits[:4]}-{digits[4:7]}-{digits[7:]}"
+    if digits.startswith("0800"):
+        return f"{digits[:4]}-{digits[4:7]}-{digits[7:]}"
+    if len(run.groups) == 3 and len(run.groups[2]) == 4:
+        return "-".join(run.groups)
+    area = 2 if digits.startswith(("03", "06")) else 3
+    return f"{digits[:area]}-{digits[area:-4]}-{digits[-4:]}"

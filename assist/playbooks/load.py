@@ -54,7 +54,7 @@ def load_playbook(locale: str = "ja", directory: Path | None = None) -> Playbook
     about = read_toml(home / "playbook.toml")
     declared = about.text("version")
     labels_table = about.table("labels")
-    labels = {key: labels_table.text(key) for key in labels_table.keys()}
+    labels = {key: labels_table.text(key) for key in labels_table}
     about.done()
     checklist = _unique(_read_checklist(home / "checklist.toml"), lambda item: item.id, home)
     ladder = _read_ladder(home / "ladder.toml")
@@ -198,7 +198,7 @@ def _read_ladder(file: Path) -> Ladder:
     document = read_toml(file)
     first = document.table("first_words")
     words = {}
-    for name in first.keys():
+    for name in first:
         first.check(name, name, Category)
         words[Category(name)] = first.text(name)
     ladder = Ladder(
@@ -273,5 +273,21 @@ def _read_end_states(file: Path) -> list[EndStateRule]:
 
 def _read_case_words(file: Path) -> CaseWords:
     document = read_toml(file)
-    lists = {key: document.texts(key, required=True) for key in document.keys()}
-    return CaseWords(lists)
+    services = {}
+    for pair in document.texts("services", required=True):
+        name, mark, contract = pair.partition("=")
+        if not mark or not name or not contract:
+            raise document.error("services", "services to hold 'word=contract'", repr(pair))
+        services[name] = contract
+    words = CaseWords(
+        products=document.texts("products", required=True),
+        services=services,
+        places_outer=document.texts("places_outer", required=True),
+        places_inner=document.texts("places_inner", required=True),
+        families=document.texts("families", required=True),
+        trouble=document.patterns("trouble", required=True),
+        trivial_demands=document.patterns("trivial_demands"),
+        demand_objects=document.patterns("demand_objects", required=True),
+    )
+    document.done()
+    return words

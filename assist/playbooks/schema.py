@@ -153,9 +153,17 @@ class EndStateRule:
 
 @dataclass(frozen=True, slots=True)
 class CaseWords:
-    """Word lists the extractors use: products, places, topics."""
+    """Words the extractors look for; patterns are over folded text."""
 
-    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    products: tuple[str, ...] = ()
+    services: Mapping[str, str] = field(default_factory=dict)
+    """What a company or bill is called → the contract it stands for."""
+    places_outer: tuple[str, ...] = ()
+    places_inner: tuple[str, ...] = ()
+    families: tuple[str, ...] = ()
+    trouble: tuple[re.Pattern[str], ...] = ()
+    trivial_demands: tuple[re.Pattern[str], ...] = ()
+    demand_objects: tuple[re.Pattern[str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,12 +29,12 @@ def apply_texts(playbook: Playbook, locale: str, file: Path) -> Playbook:
     items = _section(document, "item", [item.id for item in playbook.checklist])
     first = document.table("first_words")
     first_words = dict(playbook.ladder.first_words)
-    for name in first.keys():
+    for name in first:
         first.check(name, name, [str(category) for category in first_words])
         first_words[Category(name)] = first.text(name)
     labels = dict(playbook.labels)
     labels_table = document.table("labels")
-    for name in labels_table.keys():
+    for name in labels_table:
         labels_table.check(name, name, labels)
         labels[name] = labels_table.text(name)
     document.done()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -59,6 +59,9 @@ class Table:
     def has(self, key: str) -> bool:
         """Whether the key is there."""
         return key in self._values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
 
     def keys(self) -> tuple[str, ...]:
         """All keys, in the file's order."""

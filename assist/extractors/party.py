@@ -1,0 +1,48 @@
+"""Who is dissatisfied: the caller, or the caller and somebody the trouble fell on."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from koemori.assist.context import CallView
+from koemori.assist.phrases import fold
+from koemori.assist.playbooks.schema import Playbook
+from koemori.assist.types import CallFacts, FieldProposal, Heard
+from koemori.audio.call import ChannelRole
+
+_SELF: Final = "本人"
+
+
+class PartyExtractor:
+    """Reads `who_is_dissatisfied`."""
+
+    name = "party"
+
+    def __init__(self, facts: CallFacts, playbook: Playbook) -> None:
+        families = "|".join(
+            re.escape(word) for word in sorted(playbook.case_words.families, key=len, reverse=True)
+        )
+        self._family = re.compile(
+            rf"(?<![一-龥])(?:お|うちの)?({families})(?=が|は|に|の|も|を|と|まで|、|$)"
+        )
+        self._trouble = playbook.case_words.trouble
+        self._ids: tuple[str, ...] = ()
+        self._others: list[str] = []
+
+    def observe(self, heard: Heard, call: CallView) -> list[FieldProposal]:
+        """Note the caller at the first complaint, and family the trouble fell on."""
+        if heard.speaker is ChannelRole.AGENT:
+            return []
+        folded = fold(heard.text).text
+        complains = any(pattern.search(folded) for pattern in self._trouble)
+        if not complains and not self._ids:
+            return []
+        others = [match.group(1) for match in self._family.finditer(heard.text)]
+        new = [other for other in others if other not in self._others][:1] if len(self._others) < 2 else []
+        if self._ids and not new:
+            return []
+        self._others += new
+        self._ids = (*self._ids, heard.utterance_id)
+        value = "と".join([_SELF, *self._others])
+        return [FieldProposal("who_is_dissatisfied", value, 0.6 if self._others else 0.5, self._ids)]
