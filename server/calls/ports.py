@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from koemori.assist.types import AssistEvent, AssistInput, CallFacts
 from koemori.audio.call import CallEnded, CallId, CallStarted, Channel
@@ -36,6 +36,15 @@ class CallSource(Protocol):
 
     def events(self) -> AsyncIterator[SourceEvent]:
         """`CallStarted` first, then frames and gaps, `CallEnded` last."""
+        ...
+
+
+@runtime_checkable
+class StoppableSource(Protocol):
+    """A source that holds audio back (to put it in order) and can be asked to give it and end."""
+
+    def stop(self, reason: str) -> None:
+        """Yield what is held back, then `CallEnded` with this reason."""
         ...
 
 

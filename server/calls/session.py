@@ -22,7 +22,7 @@ from koemori.audio.frames import AudioFrame, Gap, SourceEvent, samples_to_ms
 from koemori.server.bus import EventSink
 from koemori.server.calls.assist_lane import AssistLane
 from koemori.server.calls.emitter import Emitter
-from koemori.server.calls.ports import CallPorts, CallSource, Pace, Recorder
+from koemori.server.calls.ports import CallPorts, CallSource, Pace, Recorder, StoppableSource
 from koemori.server.calls.sealed import ledger_of, recording_of, unsealed_ledger
 from koemori.server.telemetry import Metrics
 from koemori.server.wire import CallEndedEvent
@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 
 _SETTLE_S = 10.0
+_STOP_S = 1.0
 
 
 class SourceProtocolError(KoemoriError):
@@ -70,6 +71,7 @@ class CallSession:
     limits: SessionLimits = field(default_factory=SessionLimits)
     started: CallStarted | None = None
     _stop: asyncio.Future[str] | None = None
+    _stop_early: str | None = None
     _lane: AssistLane | None = None
     _ends: dict[int, int] = field(default_factory=dict)
     """End sample per channel index."""
@@ -88,6 +90,8 @@ class CallSession:
         recorder = self.ports.open_recorder(started)
         self.started = started
         self._stop = asyncio.get_running_loop().create_future()
+        if self._stop_early is not None:
+            self._stop.set_result(self._stop_early)
         await self.sink.call_started(started)
         emitter = Emitter(started, self.sink, self.metrics, live=self.pace is Pace.LIVE)
         await emitter.started()
@@ -97,7 +101,7 @@ class CallSession:
         self.metrics.calls_live.inc()
         lane_task = asyncio.create_task(lane.run(), name=f"assist-{started.call_id}")
         try:
-            ended = await self._record(events, recorder, emitter, lane)
+            ended = await self._record(source, events, recorder, emitter, lane)
             return await self._end(ended, recorder, emitter, lane, lane_task)
         finally:
             self._lane = None
@@ -113,7 +117,9 @@ class CallSession:
 
     def stop(self, reason: str) -> None:
         """End the call from our side; what came so far is sealed."""
-        if self._stop is not None and not self._stop.done():
+        if self._stop is None:
+            self._stop_early = reason
+        elif not self._stop.done():
             self._stop.set_result(reason)
 
     @property
@@ -124,7 +130,12 @@ class CallSession:
         return samples_to_ms(max(self._ends.values(), default=0), self.started.sample_rate_hz)
 
     async def _record(
-        self, events: AsyncIterator[SourceEvent], recorder: Recorder, emitter: Emitter, lane: AssistLane
+        self,
+        source: CallSource,
+        events: AsyncIterator[SourceEvent],
+        recorder: Recorder,
+        emitter: Emitter,
+        lane: AssistLane,
     ) -> CallEnded:
         reader = asyncio.create_task(self._read(events, recorder, emitter, lane), name="call-reader")
         stop = self._stop
@@ -133,6 +144,9 @@ class CallSession:
         try:
             either: tuple[asyncio.Future[Any], ...] = (reader, stop)
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not reader.done() and isinstance(source, StoppableSource):
+                source.stop(stop.result())
+                await asyncio.wait({reader}, timeout=_STOP_S)
             if reader.done():
                 return reader.result()
             return CallEnded(self.started.call_id, self.now_ms, stop.result())
