@@ -22,6 +22,7 @@ from koemori.assist.types import (
     CallFacts,
     CaseRevision,
     Category,
+    EndState,
     FieldProposal,
     FieldValue,
     Heard,
@@ -63,7 +64,7 @@ class CaseFile:
         for extractor in self._extractors:
             for proposal in extractor.observe(heard, call):
                 self._accept(proposal)
-        self._judge.observe(heard)
+        self._judge.observe(heard, findings)
 
     def note(self, findings: Sequence[Finding]) -> None:
         """Take findings that came without words (a clock's)."""
@@ -86,8 +87,8 @@ class CaseFile:
         return self._emit(at_ms)
 
     def final(self, at_ms: int) -> CaseRevision:
-        """The last revision of the call."""
-        return self._emit(at_ms)
+        """The last revision of the call: nothing stays open."""
+        return self._emit(at_ms, self._judge.final_state)
 
     def _accept(self, proposal: FieldProposal) -> None:
         old = self._fields.get(proposal.field)
@@ -104,14 +105,14 @@ class CaseFile:
             self._manner,
         )
 
-    def _emit(self, at_ms: int) -> CaseRevision:
+    def _emit(self, at_ms: int, end_state: EndState | None = None) -> CaseRevision:
         self._revision += 1
         self._emitted = self._state()
         return CaseRevision(
             revision=self._revision,
             at_ms=at_ms,
             fields={name: self._fields[name] for name in CASE_FIELDS if name in self._fields},
-            end_state=self._judge.state,
+            end_state=end_state or self._judge.state,
             harassment_categories=tuple(self._categories),
             demand_validity=self._demand_validity,
             manner=self._manner,

@@ -286,6 +286,7 @@ def _read_case_words(file: Path) -> CaseWords:
         places_inner=document.texts("places_inner", required=True),
         families=document.texts("families", required=True),
         trouble=document.patterns("trouble", required=True),
+        grievance=document.patterns("grievance", required=True),
         trivial_demands=document.patterns("trivial_demands"),
         demand_objects=document.patterns("demand_objects", required=True),
     )

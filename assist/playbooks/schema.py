@@ -162,6 +162,7 @@ class CaseWords:
     places_inner: tuple[str, ...] = ()
     families: tuple[str, ...] = ()
     trouble: tuple[re.Pattern[str], ...] = ()
+    grievance: tuple[re.Pattern[str], ...] = ()
     trivial_demands: tuple[re.Pattern[str], ...] = ()
     demand_objects: tuple[re.Pattern[str], ...] = ()
 
