@@ -1,0 +1,135 @@
+import { Button, Popover, Text, Tooltip } from "@mantine/core";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import type { CallSummary } from "../api/types";
+import { clock, localTime } from "../i18n/format";
+import type { CallState } from "../live/callState";
+import type { LineState } from "../live/liveSocket";
+import { LanguageSwitch } from "../ui/LanguageSwitch";
+import { useProblemText } from "../ui/Notice";
+import classes from "./Desk.module.css";
+import { LineDot } from "./LineDot";
+import { recordingState } from "./recordingState";
+import type { Help } from "./useHelp";
+
+interface TitleProps {
+  about: CallSummary | null;
+  call: CallState;
+}
+
+/** Who is on the phone: the name the case knows, else the number. */
+export function CallTitle({ about, call }: TitleProps) {
+  const { t } = useTranslation();
+  const name = call.caseRevision?.fields["customer_name"]?.value || about?.customer_name || null;
+  const number = about?.customer_number ?? null;
+  const text = name === null ? (number ?? t("desk.caller_unknown")) : `${name} 様`;
+  return (
+    <span data-testid="caller" title={[name, number].filter(Boolean).join(" / ")}>
+      {text}
+      {name !== null && number !== null && <span className={classes.number}>{number}</span>}
+    </span>
+  );
+}
+
+interface BarProps {
+  about: CallSummary | null;
+  call: CallState;
+  callMs: number;
+  line: LineState;
+  help: Help;
+  isLive: boolean;
+  others: readonly CallSummary[];
+  onOpen: (callId: string) => void;
+  onKeys: () => void;
+}
+
+export function CallBar(props: BarProps) {
+  const { about, call, callMs, line, help, isLive, others, onOpen, onKeys } = props;
+  const { t } = useTranslation();
+  const recording = recordingState(call, callMs);
+  return (
+    <>
+      {about?.queue != null && (
+        <span className={classes.queue} title={`${t("desk.queue")}: ${about.queue}`} data-testid="queue">
+          {about.queue}
+        </span>
+      )}
+      <span className={classes.timer} role="timer" aria-label={t("desk.timer")} data-testid="call-timer">
+        {clock(callMs)}
+      </span>
+      <Tooltip
+        label={t(`desk.recording_help.${recording}`)}
+        events={{ hover: true, focus: true, touch: true }}
+      >
+        <span className={classes.recording} tabIndex={0} data-testid="recording-state" data-state={recording}>
+          <span className={classes.square} aria-hidden="true" />
+          {t(`desk.recording.${recording}`)}
+        </span>
+      </Tooltip>
+      <span className={classes.grow} />
+      {others.map((other) => (
+        <Button key={other.call_id} size="compact-sm" variant="default" onClick={() => onOpen(other.call_id)}>
+          {t("desk.other_call")}:{" "}
+          {other.customer_name ?? other.customer_number ?? other.queue ?? other.call_id}
+        </Button>
+      ))}
+      <LineDot line={line} textLatencyMs={isLive ? call.textLatencyMs : null} />
+      {isLive && <HelpButton help={help} />}
+      <Button variant="subtle" color="gray" c="var(--k-ink-2)" size="compact-sm" px={6} onClick={onKeys}>
+        <kbd className={classes.kbd}>?</kbd>
+        <span className="k-sr">{t("desk.keys")}</span>
+      </Button>
+      <LanguageSwitch />
+    </>
+  );
+}
+
+function HelpButton({ help }: { help: Help }) {
+  const { t, i18n } = useTranslation();
+  const problemText = useProblemText();
+  const [opened, setOpened] = useState(false);
+  if (help.askedAt === null) {
+    return (
+      <Popover opened={help.error !== null} withArrow>
+        <Popover.Target>
+          <Button size="compact-md" loading={help.busy} onClick={help.ask} data-testid="help">
+            {t("desk.help")}
+            <kbd className={classes.kbdOn}>F2</kbd>
+          </Button>
+        </Popover.Target>
+        <Popover.Dropdown role="alert">{help.error !== null && problemText(help.error)}</Popover.Dropdown>
+      </Popover>
+    );
+  }
+  return (
+    <Popover opened={opened} onChange={setOpened} withArrow>
+      <Popover.Target>
+        <Button
+          size="compact-md"
+          variant="outline"
+          onClick={() => setOpened(!opened)}
+          data-testid="help"
+          data-asked="true"
+        >
+          ✓ {t("desk.help_asked")}
+        </Button>
+      </Popover.Target>
+      <Popover.Dropdown>
+        <Text size="sm" mb="xs" role="status">
+          {t("desk.help_since", { time: localTime(help.askedAt, i18n.language) })}
+        </Text>
+        <Button
+          size="compact-sm"
+          variant="default"
+          onClick={() => {
+            help.withdraw();
+            setOpened(false);
+          }}
+          data-testid="help-cancel"
+        >
+          {t("desk.help_cancel")}
+        </Button>
+      </Popover.Dropdown>
+    </Popover>
+  );
+}

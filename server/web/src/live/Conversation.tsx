@@ -1,0 +1,130 @@
+import { Button } from "@mantine/core";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { useTranslation } from "react-i18next";
+import type { CallState } from "./callState";
+import classes from "./Conversation.module.css";
+import { GapRow, PartialRow, QuarantinedRow, UtteranceRow } from "./ConversationRows";
+import { conversation, type ConversationItem } from "./transcript";
+
+interface Props {
+  call: CallState;
+  /** An utterance to bring into view; `nonce` tells two requests for the same one apart. */
+  focus: { utteranceId: string; nonce: number } | null;
+  /** Raised to go to the newest text (a key was pressed). */
+  toLatest: number;
+}
+
+/** How near to the end, in pixels, still counts as reading along. */
+const NEAR_END = 48;
+
+/** Both sides of the call, newest at the bottom; it stays where the reader scrolled to until asked to go on. */
+export function Conversation({ call, focus, toLatest }: Props) {
+  const { t } = useTranslation();
+  const box = useRef<HTMLDivElement>(null);
+  const [following, setFollowing] = useState(true);
+  const [seen, setSeen] = useState(0);
+  const { utterances, quarantined, gaps, alerts, repetitions, started } = call;
+  const items = useMemo(
+    () => conversation({ utterances, quarantined, gaps, alerts }),
+    [utterances, quarantined, gaps, alerts],
+  );
+  const repeats = useMemo(() => {
+    const counts = new Map<string, number>();
+    for (const repetition of repetitions) {
+      const newest = repetition.utterance_ids.at(-1);
+      if (newest !== undefined) counts.set(newest, repetition.count);
+    }
+    return counts;
+  }, [repetitions]);
+
+  const goToEnd = () => {
+    setFollowing(true);
+    if (box.current !== null) box.current.scrollTop = box.current.scrollHeight;
+  };
+  useLayoutEffect(() => {
+    if (following && box.current !== null) box.current.scrollTop = box.current.scrollHeight;
+  }, [following, items, call.partials, call.ended]);
+  useEffect(() => {
+    if (toLatest > 0) goToEnd();
+  }, [toLatest]);
+  useEffect(() => {
+    if (focus === null) return;
+    const row = box.current?.querySelector(`[data-utterance-id="${CSS.escape(focus.utteranceId)}"]`);
+    if (!(row instanceof HTMLElement)) return;
+    setFollowing(false);
+    row.scrollIntoView({ block: "center" });
+    row.setAttribute("data-flash", "true");
+    const timer = setTimeout(() => row.removeAttribute("data-flash"), 1500);
+    return () => clearTimeout(timer);
+  }, [focus]);
+
+  const onScroll = () => {
+    const element = box.current;
+    if (element === null) return;
+    const near = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_END;
+    if (near !== following) {
+      setFollowing(near);
+      setSeen(items.length);
+    }
+  };
+  const unread = following ? 0 : Math.max(0, items.length - seen);
+
+  return (
+    <section className={classes.column} aria-label={t("desk.conversation.title")} id="content">
+      <div
+        ref={box}
+        className={classes.scroll}
+        onScroll={onScroll}
+        tabIndex={0}
+        role="log"
+        aria-live="off"
+        data-testid="conversation"
+      >
+        {items.length === 0 && call.partials.length === 0 && (
+          <p className={classes.empty}>{t("desk.conversation.empty")}</p>
+        )}
+        {items.map((item) => (
+          <Row key={item.key} item={item} startedAt={started?.started_at ?? null} repeats={repeats} />
+        ))}
+        {call.partials.map((partial) => (
+          <PartialRow key={partial.utterance_id} partial={partial} />
+        ))}
+        {call.ended !== null && (
+          <p className={classes.divider} data-testid="call-ended">
+            <span>{t("desk.conversation.ended")}</span>
+          </p>
+        )}
+      </div>
+      {!following && (
+        <Button className={classes.latest ?? ""} size="compact-md" onClick={goToEnd} data-testid="to-latest">
+          {unread > 0 ? t("desk.conversation.latest_new", { count: unread }) : t("desk.conversation.latest")}{" "}
+          ↓
+        </Button>
+      )}
+    </section>
+  );
+}
+
+interface RowProps {
+  item: ConversationItem;
+  startedAt: string | null;
+  repeats: ReadonlyMap<string, number>;
+}
+
+function Row({ item, startedAt, repeats }: RowProps) {
+  switch (item.kind) {
+    case "utterance":
+      return (
+        <UtteranceRow
+          utterance={item.utterance}
+          alerts={item.alerts}
+          startedAt={startedAt}
+          repeat={repeats.get(item.utterance.utterance_id) ?? null}
+        />
+      );
+    case "quarantined":
+      return <QuarantinedRow quarantined={item.quarantined} />;
+    case "gap":
+      return <GapRow gap={item.gap} />;
+  }
+}

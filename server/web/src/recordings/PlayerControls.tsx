@@ -1,0 +1,52 @@
+import { Button, SegmentedControl } from "@mantine/core";
+import { useTranslation } from "react-i18next";
+import { clock } from "../i18n/format";
+import classes from "./Player.module.css";
+import type { Player } from "./usePlayer";
+
+const RATES = ["0.75", "1", "1.25", "1.5", "2"];
+const SKIP_MS = 5_000;
+
+interface Props {
+  player: Player;
+  durationMs: number;
+  purpose: string;
+}
+
+export function PlayerControls({ player, durationMs, purpose }: Props) {
+  const { t } = useTranslation();
+  return (
+    <div className={classes.controls} data-testid="player">
+      <div className={classes.buttons}>
+        <Button variant="default" onClick={() => player.skip(-SKIP_MS)} aria-label={t("recordings.rewind")}>
+          −5
+        </Button>
+        <Button onClick={player.toggle} miw={104} data-testid="play" data-playing={player.playing}>
+          {player.playing ? `❚❚ ${t("recordings.pause")}` : `▶ ${t("recordings.play")}`}
+        </Button>
+        <Button variant="default" onClick={() => player.skip(SKIP_MS)} aria-label={t("recordings.forward")}>
+          +5
+        </Button>
+        <span
+          className={classes.position}
+          data-testid="position"
+          data-position-ms={Math.round(player.positionMs)}
+        >
+          {clock(player.positionMs)} / {clock(durationMs)}
+        </span>
+        <SegmentedControl
+          size="xs"
+          aria-label={t("recordings.speed")}
+          data-testid="speed"
+          value={String(player.rate)}
+          data={RATES.map((rate) => ({ value: rate, label: `${rate}×` }))}
+          onChange={(rate) => player.setRate(Number(rate))}
+        />
+      </div>
+      {player.failed && <p role="alert">{t("recordings.audio_failed")}</p>}
+      <p className={classes.soft}>
+        {t("recordings.purpose_now", { purpose })}・{t("recordings.keys")}
+      </p>
+    </div>
+  );
+}

@@ -1,0 +1,204 @@
+import { Button, CopyButton, Table } from "@mantine/core";
+import { useMutation } from "@tanstack/react-query";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { verifyRecording } from "../api/endpoints";
+import type { RecordingDetail, VerifyResult } from "../api/types";
+import { clock, localDateTime } from "../i18n/format";
+import { useProblemText } from "../ui/Notice";
+import { SeverityIcon } from "../ui/Severity";
+import { LedgerBars } from "./LedgerBars";
+import classes from "./Proof.module.css";
+
+interface Props {
+  recording: RecordingDetail;
+  /** The purpose given for listening, if any; a check needs one too. */
+  purpose: string;
+  onChecked: () => void;
+}
+
+const NOT_PROVEN = ["identity", "time", "inside", "before", "text"] as const;
+
+export function ProofTab({ recording, purpose, onChecked }: Props) {
+  const { t } = useTranslation();
+  return (
+    <div className={classes.grid}>
+      <section className={classes.wide} data-testid="ledger">
+        <h2>{t("recordings.ledger.title")}</h2>
+        <p>{t("recordings.ledger.text", { duration: clock(recording.duration_ms) })}</p>
+        <LedgerBars channels={recording.ledger.channels} />
+      </section>
+      <section>
+        <Verify recordingId={recording.recording_id} purpose={purpose} onChecked={onChecked} />
+      </section>
+      <section>
+        <Hashes recording={recording} />
+      </section>
+      <section>
+        <Custody recording={recording} />
+      </section>
+      <section data-testid="not-proven">
+        <h2>{t("recordings.not_proven.title")}</h2>
+        <ul className={classes.plain}>
+          {NOT_PROVEN.map((key) => (
+            <li key={key}>{t(`recordings.not_proven.${key}`)}</li>
+          ))}
+        </ul>
+      </section>
+    </div>
+  );
+}
+
+function Verify({
+  recordingId,
+  purpose,
+  onChecked,
+}: {
+  recordingId: string;
+  purpose: string;
+  onChecked: () => void;
+}) {
+  const { t } = useTranslation();
+  const problemText = useProblemText();
+  const [why, setWhy] = useState(purpose);
+  const { mutate, data, isPending, error } = useMutation({
+    mutationFn: () => verifyRecording(recordingId, why.trim()),
+    onSuccess: onChecked,
+  });
+  return (
+    <>
+      <h2>{t("recordings.verify.title")}</h2>
+      <p>{t("recordings.verify.text")}</p>
+      <form
+        className={classes.verifyForm}
+        data-testid="verify-form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (why.trim() !== "") mutate();
+        }}
+      >
+        <input
+          name="verify-purpose"
+          aria-label={t("recordings.verify.purpose")}
+          placeholder={t("recordings.verify.purpose")}
+          required
+          maxLength={200}
+          autoComplete="off"
+          value={why}
+          onChange={(event) => setWhy(event.currentTarget.value)}
+        />
+        <Button type="submit" loading={isPending} disabled={why.trim() === ""} data-testid="verify">
+          {isPending ? t("recordings.verify.running") : t("recordings.verify.run")}
+        </Button>
+      </form>
+      {error !== null && <p role="alert">{problemText(error)}</p>}
+      {data !== undefined && <VerifyOutcome result={data} />}
+    </>
+  );
+}
+
+function VerifyOutcome({ result }: { result: VerifyResult }) {
+  const { t, i18n } = useTranslation();
+  return (
+    <div data-testid="verify-result" data-ok={result.ok} role="status">
+      <p className={classes.outcome} data-ok={result.ok}>
+        {result.ok ? "✓ " : <SeverityIcon severity={3} />}{" "}
+        {result.ok ? t("recordings.verify.ok") : t("recordings.verify.failed")}
+        <small>{t("recordings.checked_at", { time: localDateTime(result.checked_at, i18n.language) })}</small>
+      </p>
+      <Table withRowBorders className={classes.checks ?? ""}>
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>{t("recordings.verify.check")}</Table.Th>
+            <Table.Th>{t("recordings.verify.expected")}</Table.Th>
+            <Table.Th>{t("recordings.verify.came")}</Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {result.checks.map((check) => (
+            <Table.Tr key={check.name} data-testid="verify-check" data-name={check.name} data-ok={check.ok}>
+              <Table.Td>
+                <span className={classes.check} data-ok={check.ok}>
+                  {check.ok ? "✓" : "✕"} {check.ok ? t("recordings.check_ok") : t("recordings.check_failed")}
+                </span>
+                <br />
+                {check.name}
+              </Table.Td>
+              <Table.Td className={classes.hash ?? ""}>{check.expected}</Table.Td>
+              <Table.Td className={classes.hash ?? ""}>{check.came}</Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </div>
+  );
+}
+
+function Hashes({ recording }: { recording: RecordingDetail }) {
+  const { t, i18n } = useTranslation();
+  return (
+    <>
+      <h2>{t("recordings.hash.title")}</h2>
+      <dl className={classes.hashes}>
+        <dt>{t("recordings.hash.manifest")}</dt>
+        <Hash value={recording.manifest_sha256} testId="manifest-sha256" />
+        <dt>{t("recordings.hash.pcm")}</dt>
+        <Hash value={recording.pcm_sha256} testId="pcm-sha256" />
+        <dt>{t("recordings.hash.format")}</dt>
+        <dd>
+          {t("recordings.hash.format_value", {
+            rate: recording.sample_rate_hz,
+            channels: recording.channels.length,
+            count: recording.sample_count.toLocaleString(i18n.language),
+          })}
+        </dd>
+        <dt>{t("recordings.sealed")}</dt>
+        <dd>{localDateTime(recording.sealed_at, i18n.language)}</dd>
+      </dl>
+    </>
+  );
+}
+
+function Hash({ value, testId }: { value: string; testId: string }) {
+  const { t } = useTranslation();
+  return (
+    <dd className={classes.hash} data-testid={testId}>
+      {value}
+      <CopyButton value={value}>
+        {({ copied, copy }) => (
+          <button type="button" className={classes.link} onClick={copy}>
+            {copied ? t("common.copied") : t("recordings.hash.copy")}
+          </button>
+        )}
+      </CopyButton>
+    </dd>
+  );
+}
+
+const ACTIONS = ["play", "verify"] as const;
+
+function Custody({ recording }: { recording: RecordingDetail }) {
+  const { t, i18n } = useTranslation();
+  return (
+    <>
+      <h2>{t("recordings.custody.title")}</h2>
+      {recording.accesses.length === 0 && <p>{t("recordings.custody.none")}</p>}
+      <ol className={classes.timeline} data-testid="custody">
+        {recording.accesses.map((access) => {
+          const action = ACTIONS.find((known) => known === access.action);
+          return (
+            <li key={access.access_id} data-testid="access" data-action={access.action}>
+              <time>{localDateTime(access.at, i18n.language)}</time>
+              <span>
+                {access.user}:{" "}
+                {action === undefined ? access.action : t(`recordings.custody.action.${action}`)}
+                {access.reads > 0 && ` (${t("recordings.custody.reads", { count: access.reads })})`}
+              </span>
+              <span className={classes.soft}>{access.purpose}</span>
+            </li>
+          );
+        })}
+      </ol>
+    </>
+  );
+}

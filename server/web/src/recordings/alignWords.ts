@@ -1,0 +1,61 @@
+import type { Word } from "../api/events";
+import type { RecordedAlert } from "../api/types";
+import { locateQuote } from "../live/transcript";
+
+/** A run of an utterance's text that is heard from `startMs`, with the alerts whose quote covers it. */
+export interface HeardRun {
+  text: string;
+  offset: number;
+  startMs: number;
+  endMs: number;
+  alerts: readonly RecordedAlert[];
+}
+
+interface Spoken {
+  text: string;
+  start_ms: number;
+  end_ms: number;
+  words: readonly Word[];
+}
+
+/**
+ * Lays word times over an utterance's text and cuts it where words and quotes begin. Punctuation between words goes
+ * with the word before it; text without word times is one run over the whole utterance.
+ */
+export function heardRuns(utterance: Spoken, alerts: readonly RecordedAlert[]): HeardRun[] {
+  const { text } = utterance;
+  const timed = wordOffsets(utterance);
+  const quotes = alerts.flatMap((alert) => {
+    const span = locateQuote(text, alert.quote);
+    return span === null ? [] : [{ ...span, alert }];
+  });
+  const cuts = new Set([0, text.length]);
+  for (const word of timed) cuts.add(word.offset);
+  for (const quote of quotes) cuts.add(quote.start).add(quote.end);
+  const points = [...cuts].sort((a, b) => a - b);
+  return points.slice(0, -1).map((offset, i) => {
+    const end = points[i + 1] ?? text.length;
+    const word = timed.findLast((candidate) => candidate.offset <= offset);
+    return {
+      text: text.slice(offset, end),
+      offset,
+      startMs: word?.startMs ?? utterance.start_ms,
+      endMs: word?.endMs ?? utterance.end_ms,
+      alerts: quotes.filter((quote) => quote.start <= offset && end <= quote.end).map((quote) => quote.alert),
+    };
+  });
+}
+
+function wordOffsets(utterance: Spoken): { offset: number; startMs: number; endMs: number }[] {
+  const found: { offset: number; startMs: number; endMs: number }[] = [];
+  let from = 0;
+  for (const word of utterance.words) {
+    const wanted = word.text.trim();
+    const offset = wanted === "" ? -1 : utterance.text.indexOf(wanted, from);
+    // A word that the text shows otherwise (a number written in digits) goes with the one before it.
+    if (offset < 0) continue;
+    found.push({ offset, startMs: word.start_ms, endMs: word.end_ms });
+    from = offset + wanted.length;
+  }
+  return found;
+}
