@@ -16,11 +16,13 @@ from koemori.server.api.schemas import Case, CaseEdit
 from koemori.server.auth.permissions import Action, Identity
 from koemori.server.bus import SlowReaderError
 from koemori.server.db.call_store import case_body
-from koemori.server.db.repositories import cases
+from koemori.server.db.repositories import calls, cases
 from koemori.server.db.tables import CaseRow
 from koemori.server.wire import CaseEvent
 
 _LIVE_EDIT_PATIENCE_S = 5.0
+_STORE_LOOKS = 100
+_STORE_LOOK_S = 0.05
 
 router = APIRouter(tags=["cases"])
 _READ = Depends(CallRequires(Action.CASE_READ))
@@ -48,6 +50,7 @@ async def edit_case(parts: Services, call_id: str, values: Mapping[str, str], wh
     """
     live = await _edit_live(parts, call_id, values)
     if live is None:
+        await _until_stored(parts, call_id)
         return await asyncio.to_thread(_edit_kept, parts, call_id, values, who)
     return await asyncio.to_thread(_keep, parts, call_id, live.revision, case_body(live), who)
 
@@ -67,6 +70,20 @@ async def _edit_live(parts: Services, call_id: str, values: Mapping[str, str]) -
                     if event.type == "call_ended":
                         return None
     return None
+
+
+async def _until_stored(parts: Services, call_id: str) -> None:
+    """Wait until a call that is over is over in the database too, so that its last revision is there."""
+    for _ in range(_STORE_LOOKS):
+        if not await asyncio.to_thread(_is_live, parts, call_id):
+            return
+        await asyncio.sleep(_STORE_LOOK_S)
+
+
+def _is_live(parts: Services, call_id: str) -> bool:
+    with parts.database.read() as transaction:
+        view = calls.find(transaction, call_id)
+    return view is not None and view.call.state == calls.LIVE
 
 
 def _carries(event: CaseEvent, values: Mapping[str, str]) -> bool:

@@ -51,6 +51,9 @@ def post_event(event: cti.OperationalEvent, parts: Parts) -> EventReceipt:
 
 
 def _is_loopback(request: Request) -> bool:
+    """Whether the peer itself is on this machine; a proxy there speaks for somebody elsewhere."""
+    if "forwarded" in request.headers or "x-forwarded-for" in request.headers:
+        return False
     try:
         return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
     except ValueError:

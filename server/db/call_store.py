@@ -1,4 +1,4 @@
-"""`CallStore` on the database: what sessions and the bus keep, and what lists and searches need of it."""
+"""Calls in the database: what sessions and the bus keep, and what lists and searches need of it."""
 
 from __future__ import annotations
 
@@ -41,33 +41,14 @@ class UnknownCallError(LookupError):
     """Events for a call that `call_started` never announced."""
 
 
-class DatabaseCallStore:
-    """See `CallStore`; each method is one transaction in a worker thread."""
+class CallRecords:
+    """Calls and their events in the database; each method blocks and is one transaction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def call_started(self, started: CallStarted) -> None:
+    def call_started(self, started: CallStarted) -> None:
         """See `CallStore`. What queue events already said about the call is filled in."""
-        await asyncio.to_thread(self._call_started, started)
-
-    async def append(self, call_id: CallId, events: Sequence[WireEvent]) -> None:
-        """See `CallStore`."""
-        await asyncio.to_thread(self._append, call_id, events)
-
-    async def read(self, call_id: CallId, after_seq: int = 0, limit: int = 500) -> list[WireEvent]:
-        """See `CallStore`."""
-        return await asyncio.to_thread(self._read, call_id, after_seq, limit)
-
-    async def sealed(self, call_id: CallId, recording: SealedRecording) -> None:
-        """See `CallStore`. Idempotent on the recording's id."""
-        await asyncio.to_thread(self._sealed, call_id, recording)
-
-    async def ended(self, call_id: CallId, event: CallEndedEvent) -> None:
-        """See `CallStore`."""
-        await asyncio.to_thread(self._ended, call_id, event)
-
-    def _call_started(self, started: CallStarted) -> None:
         with self._database.write() as session:
             if session.get(CallRow, started.call_id) is not None:
                 return
@@ -99,7 +80,8 @@ class DatabaseCallStore:
             session.flush()
             fill_calls(session, {started.call_id, *started.external_ids.values()})
 
-    def _append(self, call_id: CallId, events: Sequence[WireEvent]) -> None:
+    def append(self, call_id: CallId, events: Sequence[WireEvent]) -> None:
+        """See `CallStore`."""
         with self._database.write() as session:
             call = _known(session, call_id)
             kept = calls.kept_seqs(session, call_id, [event.seq for event in events])
@@ -123,18 +105,21 @@ class DatabaseCallStore:
             case _:
                 pass
 
-    def _read(self, call_id: CallId, after_seq: int, limit: int) -> list[WireEvent]:
+    def read(self, call_id: CallId, after_seq: int, limit: int) -> list[WireEvent]:
+        """See `CallStore`."""
         with self._database.read() as session:
             rows = calls.events(session, call_id, after_seq, limit)
         return [_EVENT.validate_python(row.body) for row in rows]
 
-    def _sealed(self, call_id: CallId, recording: SealedRecording) -> None:
+    def sealed(self, call_id: CallId, recording: SealedRecording) -> None:
+        """See `CallStore`. Idempotent on the recording's id."""
         with self._database.write() as session:
             call = _known(session, call_id)
             if session.get(RecordingRow, recording.recording_id) is None:
                 session.add(_recording(call, recording))
 
-    def _ended(self, call_id: CallId, event: CallEndedEvent) -> None:
+    def ended(self, call_id: CallId, event: CallEndedEvent) -> None:
+        """See `CallStore`."""
         with self._database.write() as session:
             call = _known(session, call_id)
             call.state = calls.ENDED
@@ -142,6 +127,33 @@ class DatabaseCallStore:
             call.ended_at = call.started_at + timedelta(milliseconds=event.duration_ms)
             call.end_reason = event.reason
             calls.close_help(session, call_id, datetime.now(UTC))
+
+
+class DatabaseCallStore:
+    """`CallStore` on the database: `CallRecords` in worker threads."""
+
+    def __init__(self, records: CallRecords) -> None:
+        self._records = records
+
+    async def call_started(self, started: CallStarted) -> None:
+        """See `CallStore`."""
+        await asyncio.to_thread(self._records.call_started, started)
+
+    async def append(self, call_id: CallId, events: Sequence[WireEvent]) -> None:
+        """See `CallStore`."""
+        await asyncio.to_thread(self._records.append, call_id, events)
+
+    async def read(self, call_id: CallId, after_seq: int = 0, limit: int = 500) -> list[WireEvent]:
+        """See `CallStore`."""
+        return await asyncio.to_thread(self._records.read, call_id, after_seq, limit)
+
+    async def sealed(self, call_id: CallId, recording: SealedRecording) -> None:
+        """See `CallStore`."""
+        await asyncio.to_thread(self._records.sealed, call_id, recording)
+
+    async def ended(self, call_id: CallId, event: CallEndedEvent) -> None:
+        """See `CallStore`."""
+        await asyncio.to_thread(self._records.ended, call_id, event)
 
 
 def case_body(event: CaseEvent) -> dict[str, Any]:

@@ -75,6 +75,19 @@ def newest_revision() -> str:
     return head
 
 
+def current_revision(url: str) -> str | None:
+    """The revision a database has; None for one that is empty or not there yet."""
+    path = make_url(url).database
+    if make_url(url).get_backend_name() == "sqlite" and path and not Path(path).exists():
+        return None
+    engine = make_engine(url)
+    try:
+        with engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+    finally:
+        engine.dispose()
+
+
 def check(engine: Engine) -> None:
     """Refuse to work on another schema.
 

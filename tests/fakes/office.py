@@ -115,12 +115,12 @@ class Office:
 
     def browser(self, username: str | None = None) -> TestClient:
         """A browser of its own, signed in when a user name is given. Shares the running application."""
-        browser = TestClient(self.client.app, base_url=ORIGIN, headers={"Origin": ORIGIN})
+        browser = TestClient(
+            self.client.app, base_url=ORIGIN, headers={"Origin": ORIGIN}, client=("127.0.0.1", 50_000)
+        )
         browser.portal = self.client.portal
         if username is not None:
-            answer = browser.post(
-                "/api/v1/session", json={"username": username, "password": PASSWORD}
-            )
+            answer = browser.post("/api/v1/session", json={"username": username, "password": PASSWORD})
             assert answer.status_code == 200, answer.text
         return browser
 
@@ -169,7 +169,7 @@ def open_office(home: Path, **sections: object) -> Iterator[Office]:
         }
     )
     app = create_app(settings, open_pipeline=open_no_pipeline, passwords=cheap_passwords())
-    with TestClient(app, base_url=ORIGIN, headers={"Origin": ORIGIN}) as client:
+    with TestClient(app, base_url=ORIGIN, headers={"Origin": ORIGIN}, client=("127.0.0.1", 50_000)) as client:
         office = Office(home, settings, client)
         office.hire("agent1", Role.AGENT, "応対 一郎")
         office.hire("agent2", Role.AGENT, "応対 二郎")

@@ -17,6 +17,7 @@ from koemori.server.db.tables import (
     HelpRequestRow,
     RecordingRow,
     UserRow,
+    UtteranceRow,
 )
 from sqlalchemy import ColumnElement, Select, func, select, true, update
 from sqlalchemy.orm import Session
@@ -67,6 +68,17 @@ def live(session: Session, who: Identity, reach: Reach) -> list[CallView]:
         .order_by(CallRow.severity.desc(), CallRow.started_at, CallRow.call_id)
     )
     return _all(session, query)
+
+
+def live_with_last_ms(session: Session) -> list[tuple[str, int]]:
+    """Live calls and the media time of their newest kept utterance, 0 when there is none."""
+    query = (
+        select(CallRow.call_id, func.coalesce(func.max(UtteranceRow.end_ms), 0))
+        .outerjoin(UtteranceRow, UtteranceRow.call_id == CallRow.call_id)
+        .where(CallRow.state == LIVE)
+        .group_by(CallRow.call_id)
+    )
+    return [(call_id, last_ms) for call_id, last_ms in session.execute(query)]
 
 
 def count_live(session: Session) -> int:

@@ -109,6 +109,11 @@ def _views() -> Select[RecordingRow, CallRow, str]:
     )
 
 
+def all_ids(session: Session) -> set[str]:
+    """Every recording that is known."""
+    return set(session.scalars(select(RecordingRow.recording_id)))
+
+
 def last_checks(session: Session, recording_ids: Collection[str]) -> dict[str, RecordingCheckRow]:
     """The newest check of each recording that has one."""
     newest = (

@@ -1,0 +1,125 @@
+"""The one place where the service's parts are joined.
+
+Start: schema, recovery of what a crash left, models and journal, then the first request. Stop: live calls
+are ended and sealed, their events stored, readers told; only then does the database close.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+from fastapi import FastAPI
+from koemori.server import http, startup
+from koemori.server.api.dependencies import Services
+from koemori.server.archive.store import LocalRecordingStore
+from koemori.server.auth.accounts import Accounts
+from koemori.server.auth.attempts import AttemptLimiter
+from koemori.server.auth.origins import Origins
+from koemori.server.auth.passwords import Passwords
+from koemori.server.auth.sessions import Sessions
+from koemori.server.bells import Bells
+from koemori.server.bus import InProcessBus
+from koemori.server.calls.live import LiveCalls
+from koemori.server.calls.pipeline import Pipeline
+from koemori.server.calls.ports import CallPorts
+from koemori.server.calls.session import SessionLimits
+from koemori.server.config import Settings
+from koemori.server.db.call_store import CallRecords, DatabaseCallStore
+from koemori.server.db.engine import Database
+from koemori.server.search.sqlite import SqliteTranscriptIndex
+from koemori.server.telemetry import Metrics
+from koemori.server.ws import desk, wallboard
+from koemori.server.ws.tickets import Tickets
+
+logger = logging.getLogger(__name__)
+SHUTDOWN = "shutdown"
+
+
+class OpenPipeline(Protocol):
+    """What the application needs of the shared pipeline."""
+
+    @property
+    def ports(self) -> CallPorts:
+        """What one call needs."""
+        ...
+
+    async def aclose(self) -> None:
+        """Make the journal durable and stop the workers."""
+        ...
+
+
+PipelineOpener = Callable[[Settings, Metrics], Awaitable[OpenPipeline]]
+
+
+def create_app(
+    settings: Settings,
+    *,
+    open_pipeline: PipelineOpener = Pipeline.open,
+    passwords: Passwords | None = None,
+) -> FastAPI:
+    """The service as an ASGI application; it starts and stops with the application's lifespan.
+
+    Args:
+        settings: All settings.
+        open_pipeline: Loads models and playbook and takes the journal; tests bring a light one.
+        passwords: How passwords are hashed; tests bring a cheap one.
+
+    Returns:
+        The application. Its start raises `SchemaVersionError`, `JournalError`, `ModelError` or
+        `PlaybookError` when the service cannot do its work.
+    """
+    origins = Origins(settings.server.public_url, settings.server.port)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        database = await asyncio.to_thread(startup.open_database, settings.database.url)
+        try:
+            async with _running(settings, origins, database, open_pipeline, passwords) as services:
+                app.state.services = services
+                yield
+        finally:
+            await asyncio.to_thread(database.close)
+
+    return http.build(origins, lifespan, sockets=(desk.router, wallboard.router))
+
+
+@asynccontextmanager
+async def _running(
+    settings: Settings,
+    origins: Origins,
+    database: Database,
+    open_pipeline: PipelineOpener,
+    passwords: Passwords | None,
+) -> AsyncIterator[Services]:
+    metrics = Metrics()
+    archive_dir = settings.archive.directory
+    recovered = await asyncio.to_thread(startup.finish_interrupted, database, archive_dir)
+    logger.info("ready for calls", extra={"recovered_calls": len(recovered)})
+    pipeline = await open_pipeline(settings, metrics)
+    bus = InProcessBus(DatabaseCallStore(CallRecords(database)))
+    limits = SessionLimits(settings.assist.queue_ms, settings.assist.drain_s, settings.assist.locale)
+    live = LiveCalls(pipeline.ports, bus, metrics, limits)
+    try:
+        yield Services(
+            settings=settings,
+            database=database,
+            accounts=Accounts(database, passwords),
+            sessions=Sessions(database),
+            attempts=AttemptLimiter(),
+            tickets=Tickets(),
+            origins=origins,
+            index=SqliteTranscriptIndex(),
+            bus=bus,
+            live=live,
+            bells=Bells(),
+            archive=LocalRecordingStore(archive_dir),
+            metrics=metrics,
+        )
+    finally:
+        await live.drain(SHUTDOWN)
+        await bus.aclose()
+        await pipeline.aclose()
