@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from koemori.assist.axes import judge
+from koemori.assist.conclusion import ConclusionWriter
 from koemori.assist.context import CallView
 from koemori.assist.detectors import Finding
 from koemori.assist.end_state import EndStateJudge
@@ -32,6 +33,7 @@ from koemori.assist.types import (
 
 KNOWN_CONFIDENCE = 0.3
 """What the phone system says before the call (the caller's number may be another person's)."""
+CONCLUSION_CONFIDENCE = 0.5
 
 
 class CaseFile:
@@ -40,6 +42,7 @@ class CaseFile:
     def __init__(self, facts: CallFacts, playbook: Playbook) -> None:
         self._extractors: tuple[Extractor, ...] = tuple(make(facts, playbook) for make in EXTRACTORS)
         self._judge = EndStateJudge(playbook)
+        self._writer = ConclusionWriter(playbook)
         self._fields: dict[str, FieldValue] = {
             name: FieldValue(value, KNOWN_CONFIDENCE, ())
             for name, value in facts.known.items()
@@ -65,6 +68,8 @@ class CaseFile:
             for proposal in extractor.observe(heard, call):
                 self._accept(proposal)
         self._judge.observe(heard, findings)
+        self._writer.observe(heard)
+        self._conclude(self._judge.state, heard.end_ms)
 
     def note(self, findings: Sequence[Finding]) -> None:
         """Take findings that came without words (a clock's)."""
@@ -88,7 +93,17 @@ class CaseFile:
 
     def final(self, at_ms: int) -> CaseRevision:
         """The last revision of the call: nothing stays open."""
+        self._conclude(self._judge.final_state, at_ms)
         return self._emit(at_ms, self._judge.final_state)
+
+    def _conclude(self, state: EndState, at_ms: int) -> None:
+        promises = self._fields.get("promises")
+        promised = [] if promises is None else [part.split("(期限")[0] for part in promises.value.split("; ")]
+        value = self._writer.written(state, self._findings, promised, at_ms)
+        if value:
+            standing = self._judge.standing
+            ids = (*self._writer.utterance_ids, *(() if standing is None else (standing.utterance_id,)))
+            self._accept(FieldProposal("conclusion", value, CONCLUSION_CONFIDENCE, tuple(dict.fromkeys(ids))))
 
     def _accept(self, proposal: FieldProposal) -> None:
         old = self._fields.get(proposal.field)

@@ -58,7 +58,7 @@ def clauses_of(text: str) -> tuple[Clause, ...]:
         if core:
             begin = start + piece.index(core)
             question = piece.rstrip().endswith(("?", "?")) or core.endswith(
-                ("ますか", "ですか", "せんか", "でしょうか")
+                ("ますか", "ですか", "せんか", "しょうか", "ましたか", "のか")
             )
             found.append(Clause(core, begin, begin + len(core), question))
     return tuple(found)

@@ -12,7 +12,6 @@ from typing import Protocol
 
 from koemori.assist.context import CallView
 from koemori.assist.extractors.about import AboutExtractor
-from koemori.assist.extractors.conclusion import ConclusionExtractor
 from koemori.assist.extractors.demand import DemandExtractor
 from koemori.assist.extractors.names import NameExtractor
 from koemori.assist.extractors.numbers import NumberExtractor
@@ -49,6 +48,5 @@ EXTRACTORS: tuple[MakeExtractor, ...] = (
     PartyExtractor,
     DemandExtractor,
     PromiseExtractor,
-    ConclusionExtractor,
 )
 """Every extractor that runs, in this order."""

@@ -39,7 +39,10 @@ class AboutExtractor:
         self._turns += 1
         if self._turns > _TURNS or len("、".join(self._said)) > _LONGEST // 2:
             return []
-        found = [clause for clause in clauses_of(heard.text) if self._is_trouble(clause)]
+        clauses = clauses_of(heard.text)
+        found = [clause for clause in clauses if self._is_trouble(clause)]
+        if found and not self._said:
+            found = [clause for clause in clauses if clause in found or _tells(clause)]
         if not found and not self._said and self._turns <= 2:
             topic = _TOPIC.search(heard.text)
             return self._take(heard, [topic.group(1)]) if topic else []
@@ -81,6 +84,17 @@ class AboutExtractor:
         if self._read_back:
             value = f"{value}(復唱: {self._read_back})"
         return [FieldProposal("about_what", value, confidence, tuple(self._ids))]
+
+
+def _tells(clause: Clause) -> bool:
+    """A statement beside the trouble, in the same breath: 「六時って頼んだのに八時に来た」."""
+    numbers = sum(character.isdigit() for character in clause.text)
+    return (
+        not clause.question
+        and numbers < 4
+        and not _RUDE.search(clause.text)
+        and len(_content(clause.text)) >= 3
+    )
 
 
 def _content(text: str) -> set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from koemori.assist.clauses import clauses_of
 from koemori.assist.context import CallView
 from koemori.assist.phrases import fold
 from koemori.assist.playbooks.schema import Playbook
@@ -38,7 +39,12 @@ class PartyExtractor:
         complains = any(pattern.search(folded) for pattern in self._trouble)
         if not complains and not self._ids:
             return []
-        others = [match.group(1) for match in self._family.finditer(heard.text)]
+        others = [
+            match.group(1)
+            for clause in clauses_of(heard.text)
+            if not clause.question
+            for match in self._family.finditer(clause.text)
+        ]
         new = [other for other in others if other not in self._others][:1] if len(self._others) < 2 else []
         if self._ids and not new:
             return []

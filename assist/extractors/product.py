@@ -19,6 +19,8 @@ _BOUGHT: Final = re.compile(
 _GREETING: Final = 0.35
 _SERVICE: Final = 0.45
 _MENTIONED: Final = 0.55
+_MENTIONED_LATE: Final = 0.4
+_EARLY_TURNS: Final = 3
 _BOUGHT_CONFIDENCE: Final = 0.7
 _READ_BACK: Final = 0.8
 
@@ -46,12 +48,13 @@ class ProductExtractor:
         text = heard.text if not agent else restated(heard.text)
         if text is None:
             return self._fuller(heard)
-        core, value, confidence = self._product(text, agent)
+        early = len(call.recent(_EARLY_TURNS + 1, ChannelRole.CUSTOMER)) <= _EARLY_TURNS
+        core, value, confidence = self._product(text, agent, early)
         if not value:
             core, value, confidence = self._service(text, _SERVICE)
         return self._propose(heard, core, value, confidence)
 
-    def _product(self, text: str, agent: bool) -> tuple[str, str, float]:
+    def _product(self, text: str, agent: bool, early: bool) -> tuple[str, str, float]:
         words = words_of(text)
         best = ("", "", 0.0)
         for place, word in enumerate(words):
@@ -63,7 +66,7 @@ class ProductExtractor:
                 continue
             if word.kind[0] != "名詞" or _is_part_of_another(words, place):
                 continue
-            confidence = _READ_BACK if agent else _MENTIONED
+            confidence = _READ_BACK if agent else _MENTIONED if early else _MENTIONED_LATE
             if not agent and _BOUGHT.match(text[word.end :]):
                 confidence = _BOUGHT_CONFIDENCE
             if confidence > best[2]:
@@ -81,7 +84,7 @@ class ProductExtractor:
         """The agent names the same thing more fully: 「無線ルーター」 for 「ルーター」."""
         if not self._core:
             return []
-        core, value, _ = self._product(heard.text, True)
+        core, value, _ = self._product(heard.text, True, True)
         if core == self._core and len(value) > len(self._value):
             return self._propose(heard, core, value, self._confidence)
         return []

@@ -92,7 +92,7 @@ class PromiseExtractor:
 
     def _note_speaker(self, text: str) -> None:
         found = _SELF.search(text)
-        if found:
+        if found and _is_name(found.group(2), text, found.start(2)):
             title = found.group(1) if found.group(1).endswith(_TITLES) else "担当"
             self._who = f"{title}の{found.group(2)}"
 
@@ -106,12 +106,11 @@ class PromiseExtractor:
         by = _deadline(times)
         what = text
         for words in reversed(times):
-            what = what[: words.start] + what[words.end :]
+            what = what[: words.start] + re.sub(r"^(?:に|の|には)", "", what[words.end :])
         subject = _SUBJECT.search(what)
         who = self._who
         if subject and _SUBJECT_WORDS.search(subject.group(1)):
             who = subject.group(1)
-            what = what[: subject.start()] + what[subject.end() :]
         what = _shortened(what)
         if len(what) < 2:
             return None
@@ -138,6 +137,12 @@ _COMMON: Final = frozenset(("為る", "致す", "申し上げる", "頂く", "�
 _POLITE_END: Final = re.compile(
     r"(?:を|も)?(?:いたします|致します|します|させていただきます|申し上げます|差し上げます|さしあげます)(?:ね|よ|ので|から)?.*$"
 )
+
+
+def _is_name(name: str, text: str, start: int) -> bool:
+    if re.fullmatch("[ァ-ヴー]+", name):
+        return True
+    return any(word.start == start and word.kind[2] == "人名" for word in words_of(text))
 
 
 def _deadline(times: list[TimeWords]) -> str:

@@ -1,0 +1,175 @@
+"""What the call came to, in one line a colleague can read: refused, promised, warned, agreed, ended.
+
+Extractive: every part is taken from words spoken in the call or from what the detectors found; nothing is
+invented, and what was not said is not claimed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from koemori.assist.clauses import clauses_of, trimmed
+from koemori.assist.detectors import Finding
+from koemori.assist.phrases import first_match, fold
+from koemori.assist.playbooks.schema import LadderStep, Playbook
+from koemori.assist.types import Alert, Category, EndState, Heard, Severity
+from koemori.audio.call import ChannelRole
+
+_REFUSED: Final = re.compile(
+    r"(?P<what>[^、。]{2,24}?)(?:につきまして)?(?:は|を|も|には|にも|では|に)?"
+    r"(?:お?断り(?:して|いた|申|させ)|(?:いたし|致し|でき|出来|応じ|お受けし|お受けいたし|お答えいたし|お答えし|お伝えし)かね|お受けでき|行っておりません)"
+)
+_DONE: Final = re.compile(
+    r"(完了|手配|変更|登録|予約|解約|取り消|キャンセル|受け?付|発送|再発行|停止|切り替え|お送り)(?:が|を)?(?:いたし|し|させていただき)?ました"
+)
+_FOUND: Final = re.compile(
+    r"(確認|調査|お調べ)(いたしましたところ|しましたところ|の結果|した結果|いたしました結果)|と(判明|分かり)|が(判明|ございました)"
+)
+_ACCEPTED: Final = re.compile(
+    r"(?P<what>[^、。]{2,20}?)(?:で|なら|でしたら)(?:いい|良い|結構|お願い|大丈夫|構わ|かまわ|ええ)"
+)
+_AGREED: Final = re.compile(r"(納得|理解でき|安心し)")
+_LONG_MS: Final = 30 * 60_000
+_MANNER: Final[Mapping[Category, str]] = {
+    Category.VERBAL_ABUSE: "暴言",
+    Category.THREAT: "脅迫",
+    Category.INTIMIDATION: "威圧",
+    Category.AUTHORITY: "権威的な言動",
+    Category.DETENTION: "長時間の拘束",
+    Category.SEXUAL: "性的な言動",
+    Category.MONEY: "金品の要求",
+    Category.VIOLENCE: "暴力の示唆",
+    Category.DOGEZA: "土下座の要求",
+    Category.SNS: "投稿の示唆",
+    Category.ANTISOCIAL: "反社会的勢力の示唆",
+    Category.DISCRIMINATION: "差別発言",
+    Category.PRIVACY: "個人情報の要求",
+    Category.EXCESSIVE: "過剰な要求",
+    Category.REPEAT_DEMAND: "同じ要求の繰り返し",
+}
+
+
+class ConclusionWriter:
+    """Collects what settles a call while it runs, and writes it down on request."""
+
+    def __init__(self, playbook: Playbook) -> None:
+        self._steps = {step.id: step for step in playbook.ladder.steps}
+        self._refused: list[str] = []
+        self._done: list[str] = []
+        self._warnings = 0
+        self._escalated = False
+        self._accepted = ""
+        self._agreed = False
+        self._ids: list[str] = []
+
+    def observe(self, heard: Heard) -> None:
+        """Note what the newest utterance settles."""
+        before = (
+            len(self._refused),
+            len(self._done),
+            self._warnings,
+            self._escalated,
+            self._accepted,
+            self._agreed,
+        )
+        if heard.speaker is ChannelRole.AGENT:
+            self._from_agent(heard)
+        else:
+            self._from_customer(heard)
+        after = (
+            len(self._refused),
+            len(self._done),
+            self._warnings,
+            self._escalated,
+            self._accepted,
+            self._agreed,
+        )
+        if before != after:
+            self._ids.append(heard.utterance_id)
+
+    @property
+    def utterance_ids(self) -> tuple[str, ...]:
+        """The utterances the conclusion rests on."""
+        return tuple(self._ids)
+
+    def written(
+        self,
+        state: EndState,
+        findings: Sequence[Finding],
+        promises: Sequence[str],
+        duration_ms: int,
+    ) -> str:
+        """The conclusion as it stands; empty while nothing is settled."""
+        parts = []
+        if self._refused:
+            parts.append(f"{'、'.join(self._refused[:2])}は拒否")
+        if self._done:
+            parts.append("、".join(self._done[-2:]))
+        if any(
+            isinstance(item, Alert) and item.category is Category.PREMATURE_LIABILITY for item in findings
+        ):
+            parts.append("担当者が確認前に責任を認めた(要是正)")
+        if self._escalated:
+            parts.append("上席が対応")
+        if promises:
+            parts.append("、".join(promises))
+        parts.append(self._ending(state, findings, duration_ms))
+        return "。".join(part for part in parts if part)
+
+    def _ending(self, state: EndState, findings: Sequence[Finding], duration_ms: int) -> str:
+        match state:
+            case EndState.RESOLVED_AGREED:
+                return f"{self._accepted}で納得" if self._accepted else "納得"
+            case EndState.WITHDRAWN:
+                return "申し出を取下げ"
+            case EndState.UNRESOLVED_AGREED:
+                return "納得されないまま終了に同意"
+            case EndState.UNRESOLVED_PENDING:
+                return "回答待ち、確認中"
+            case EndState.UNRESOLVED_TERMINATED:
+                long = "30分超過、" if duration_ms >= _LONG_MS else ""
+                return f"{long}{_labels(findings)}{self._warned()}終話"
+            case EndState.NOT_COMPLAINT | EndState.OPEN:
+                return f"警告{self._warnings}回" if self._warnings else ""
+
+    def _warned(self) -> str:
+        return f"警告{self._warnings}回後に" if self._warnings else "当方から"
+
+    def _from_agent(self, heard: Heard) -> None:
+        for clause in clauses_of(heard.text):
+            refused = _REFUSED.search(clause.text)
+            if refused and not re.search("続|対応|これ以上", refused.group("what")):
+                _add(self._refused, trimmed(refused.group("what")))
+            folded = fold(clause.text).text
+            if not clause.question and (_DONE.search(folded) or _FOUND.search(folded)):
+                _add(self._done, trimmed(clause.text))
+        self._warnings += any(self._says(step, heard) for step in ("ladder1", "ladder2", "ladder3"))
+        self._escalated |= self._says("ladder4", heard)
+
+    def _from_customer(self, heard: Heard) -> None:
+        for clause in clauses_of(heard.text):
+            accepted = _ACCEPTED.search(clause.text)
+            if accepted:
+                self._accepted = trimmed(accepted.group("what"))
+        self._agreed |= bool(_AGREED.search(heard.text))
+
+    def _says(self, step_id: str, heard: Heard) -> bool:
+        step: LadderStep = self._steps[step_id]
+        return first_match(heard.text, step.heard, step.unless) is not None
+
+
+def _labels(findings: Iterable[Finding]) -> str:
+    counts: dict[Category, int] = {}
+    for finding in findings:
+        if isinstance(finding, Alert) and finding.harassment and finding.severity >= Severity.WARNING:
+            counts[finding.category] = counts.get(finding.category, 0) + 1
+    most = sorted(counts, key=lambda category: -counts[category])[:2]
+    words = [_MANNER[category] for category in most if category in _MANNER]
+    return f"{'・'.join(words)}が続き、" if words else ""
+
+
+def _add(items: list[str], text: str) -> None:
+    if text and text not in items:
+        items.append(text)
