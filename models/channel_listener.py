@@ -142,6 +142,13 @@ class ChannelListener:
         return sum(asked.window.segment.end_ms - asked.window.segment.start_ms for asked, _ in self._finals)
 
     @property
+    def finals_from_ms(self) -> int:
+        """Media time before which no final that is still to come ends."""
+        if self._finals:
+            return self._finals[0][0].window.speech_end_ms
+        return self._segmenter.settled_ms
+
+    @property
     def settled(self) -> bool:
         """True when nothing is awaited and no event waits to be taken."""
         return not self._finals and not self._events

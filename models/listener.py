@@ -72,6 +72,11 @@ class CallListener:
         """Audio that waits for the detector or for its final, over all channels."""
         return sum(ears.queue.waiting_ms + ears.pending_ms for ears in self._ears.values())
 
+    @property
+    def finals_from_ms(self) -> int:
+        """Media time before which no final that is still to come ends, over all channels."""
+        return min(ears.finals_from_ms for ears in self._ears.values())
+
     def push(self, channel: Channel, start_ms: int, samples: NDArray[np.float32]) -> None:
         """Add audio of one channel; never blocks.
 

@@ -131,6 +131,11 @@ class Segmenter:
         """Media time just after the last window."""
         return self._position_ms
 
+    @property
+    def settled_ms(self) -> int:
+        """Media time before which no utterance still to come can end."""
+        return self._position_ms if self._stretch is None else self._stretch.start_ms
+
     def push(self, window: NDArray[np.float32], probability: float) -> list[SegmenterEvent]:
         """Add one window of 512 samples with its speech probability; return what it completes."""
         self._position_ms += WINDOW_MS

@@ -92,6 +92,8 @@ class QuarantinedEvent(_Event):
 
     type: Literal["quarantined"] = "quarantined"
     speaker: ChannelRole
+    utterance_id: str | None = Field(default=None, exclude_if=_is_none)
+    """Of the partials that were shown before, if any; they are void."""
     start_ms: int
     end_ms: int
     text: str

@@ -17,8 +17,9 @@ from koemori.assist.types import AgentEdit, AssistInput, CallClosed, CallFacts, 
 from koemori.audio.call import CallStarted, Channel
 from koemori.audio.frames import AudioFrame, Gap, GapCause, ms_to_samples, samples_to_ms
 from koemori.audio.resample import ChannelResampler
-from koemori.models.types import NotAssisted, Quarantined, Utterance
+from koemori.models.types import Partial, TranscriptEvent, Utterance
 from koemori.server.calls.emitter import Emitter
+from koemori.server.calls.ordering import SpokenOrder
 from koemori.server.calls.ports import CallPorts, Engine, Listener, Pace
 from koemori.server.telemetry import Metrics
 
@@ -90,6 +91,8 @@ class AssistLane:
         self._listener: Listener | None = None
         self._engine: Engine | None = None
         self._engine_turn = asyncio.Lock()
+        self._order = SpokenOrder()
+        self._order_turn = asyncio.Lock()
         self._next_tick_ms = TICK_MS
         self._channels = {
             channel.index: _ChannelState(channel, ChannelResampler(started.sample_rate_hz, ASSIST_RATE_HZ))
@@ -149,6 +152,7 @@ class AssistLane:
         elif self._failed:
             await self._say_not_assisted("failed")
         await self._feed(CallClosed(at_ms=end_ms))
+        self._channels.clear()
 
     async def _enqueue(self, event: AudioFrame | Gap) -> None:
         async with self._changed:
@@ -197,9 +201,11 @@ class AssistLane:
                 self._queued_ms -= _duration_ms(event)
                 self._changed.notify_all()
             self._hear(listener, event)
-            await self._tick(listener)
             if self._pace is Pace.HELD:
+                await self._advance(listener.finals_from_ms)
                 await listener.drain_below(HELD_BACKLOG_MS)
+            else:
+                await self._tick(min(state.heard_ms for state in self._channels.values()))
             await asyncio.sleep(0)
         for state in self._channels.values():
             self._push(listener, state, state.resampler.flush())
@@ -225,21 +231,36 @@ class AssistLane:
 
     async def _understand(self, listener: Listener) -> None:
         async for event in listener.events():
-            await self._emitter.transcript(event)
-            if isinstance(event, (Utterance, Quarantined, NotAssisted)):
-                state = self._channels[event.channel.index]
-                state.settled_ms = max(state.settled_ms, event.end_ms)
-            if isinstance(event, Utterance):
-                await self._feed(_heard(event))
+            if isinstance(event, Partial) or self._pace is not Pace.HELD:
+                await self._say(event)
+            else:
+                self._order.push(event)
+                await self._advance(listener.finals_from_ms)
+        await self._advance(None)
 
-    async def _tick(self, listener: Listener) -> None:
-        """Tell the engine of each second that went by; a held call's clock waits for its words."""
-        now_ms = min(state.heard_ms for state in self._channels.values())
-        if self._pace is Pace.HELD:
-            now_ms -= listener.backlog_ms
+    async def _advance(self, until_ms: int | None) -> None:
+        """Say a held call's finals, and tick, in the order of media time, as far as it is settled."""
+        async with self._order_turn:
+            for event in self._order.ready(until_ms):
+                await self._tick(event.end_ms)
+                await self._say(event)
+            heard_ms = min(state.heard_ms for state in self._channels.values())
+            await self._tick(heard_ms if until_ms is None else min(heard_ms, until_ms - 1))
+
+    async def _say(self, event: TranscriptEvent) -> None:
+        await self._emitter.transcript(event)
+        if isinstance(event, Partial):
+            return
+        state = self._channels[event.channel.index]
+        state.settled_ms = max(state.settled_ms, event.end_ms)
+        if isinstance(event, Utterance):
+            await self._feed(_heard(event))
+
+    async def _tick(self, now_ms: int) -> None:
+        """Tell the engine of each second that went by."""
         while now_ms >= self._next_tick_ms:
-            await self._feed(Tick(at_ms=self._next_tick_ms))
             self._next_tick_ms += TICK_MS
+            await self._feed(Tick(at_ms=self._next_tick_ms - TICK_MS))
 
     async def _feed(self, event: AssistInput) -> None:
         if self._engine is None:

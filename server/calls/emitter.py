@@ -112,6 +112,7 @@ class Emitter:
                     QuarantinedEvent(
                         **self._head(event.end_ms),
                         speaker=event.channel.role,
+                        utterance_id=event.utterance_id or None,
                         start_ms=event.start_ms,
                         end_ms=event.end_ms,
                         text=event.text,

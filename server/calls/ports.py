@@ -84,6 +84,11 @@ class Listener(Protocol):
         ...
 
     @property
+    def finals_from_ms(self) -> int:
+        """Media time before which no final that is still to come ends."""
+        ...
+
+    @property
     def backlog_ms(self) -> int:
         """Audio that waits for the detector or for its words, over all channels."""
         ...

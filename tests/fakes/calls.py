@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -103,6 +104,7 @@ class FakeListener:
     heard: dict[int, int] = field(default_factory=dict)
     gaps: list[tuple[int, int, int]] = field(default_factory=list)
     _queue: asyncio.Queue[TranscriptEvent | None] = field(default_factory=asyncio.Queue)
+    _undelivered: deque[int] = field(default_factory=deque)
     _said_ms: int = 0
 
     def push(self, channel: Channel, start_ms: int, samples: NDArray[np.float32]) -> None:
@@ -113,12 +115,17 @@ class FakeListener:
         while channel.role is ChannelRole.CUSTOMER and end_ms + 1 >= self._said_ms + self.every_ms:
             start, self._said_ms = self._said_ms, self._said_ms + self.every_ms
             name = f"{channel.index}-{start}"
+            self._undelivered.append(self._said_ms)
             self._queue.put_nowait(
                 Utterance(channel, name, start, self._said_ms, self.text, (), "ja", "fake")
             )
 
     def gap(self, channel: Channel, start_ms: int, duration_ms: int) -> None:
         self.gaps.append((channel.index, start_ms, duration_ms))
+
+    @property
+    def finals_from_ms(self) -> int:
+        return self._undelivered[0] if self._undelivered else min(self.heard.values(), default=0)
 
     def finish(self) -> None:
         if not self.hang:
@@ -129,6 +136,7 @@ class FakeListener:
 
     async def events(self) -> AsyncIterator[TranscriptEvent]:
         while (event := await self._queue.get()) is not None:
+            self._undelivered.popleft()
             yield event
 
 

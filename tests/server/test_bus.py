@@ -172,10 +172,9 @@ async def test_a_slow_reader_is_cut_off_and_others_are_not(monkeypatch: pytest.M
             await bus.publish(_item(seq))
             came += await _take(quick, 1)
         assert came == list(range(1, 10))
-        delivered = []
+        delivered: list[int] = []
         with pytest.raises(SlowReaderError):
-            async for event in slow:
-                delivered.append(event.seq)
+            await _all_into(delivered, slow)
         assert delivered == sorted(delivered)
         assert await _take(bus.subscribe(CALL, delivered[-1]), 1) == [delivered[-1] + 1]
 

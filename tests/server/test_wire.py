@@ -58,7 +58,7 @@ async def _every_event() -> list[WireEvent]:
     await emitter.transcript(Partial(CUSTOMER, "1-1000", 2, 1000, 1800, "責任者を", "出せ"))
     words = (Word("責任者を", 1000, 1500, 0.91234), Word("出せ", 1500, 2000, 0.8))
     await emitter.transcript(Utterance(CUSTOMER, "1-1000", 1000, 2000, "責任者を出せ", words, "ja", "base"))
-    await emitter.transcript(Quarantined(CUSTOMER, 2500, 3000, "ご視聴", "no-speech"))
+    await emitter.transcript(Quarantined(CUSTOMER, 2500, 3000, "ご視聴", "no-speech", "1-2500"))
     await emitter.transcript(NotAssisted(AGENT, 3000, 3500, "overload"))
     await emitter.gap(Gap(AGENT, 8000, 800, GapCause.LOST, 8000))
     await emitter.assist(
