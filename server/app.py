@@ -37,6 +37,7 @@ from koemori.server.ws.tickets import Tickets
 
 logger = logging.getLogger(__name__)
 SHUTDOWN = "shutdown"
+SOCKETS = (desk.router, wallboard.router)
 
 
 class OpenPipeline(Protocol):
@@ -76,19 +77,31 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        database = await asyncio.to_thread(startup.open_database, settings.database.url)
-        try:
-            async with _running(settings, origins, database, open_pipeline, passwords) as services:
-                app.state.services = services
-                yield
-        finally:
-            await asyncio.to_thread(database.close)
+        async with running(settings, origins, open_pipeline, passwords) as services:
+            app.state.services = services
+            yield
 
-    return http.build(origins, lifespan, sockets=(desk.router, wallboard.router))
+    return http.build(origins, lifespan, SOCKETS)
 
 
 @asynccontextmanager
-async def _running(
+async def running(
+    settings: Settings,
+    origins: Origins,
+    open_pipeline: PipelineOpener = Pipeline.open,
+    passwords: Passwords | None = None,
+) -> AsyncIterator[Services]:
+    """The service's parts, from start to stop; raises what `create_app` says of the start."""
+    database = await asyncio.to_thread(startup.open_database, settings.database.url)
+    try:
+        async with _joined(settings, origins, database, open_pipeline, passwords) as services:
+            yield services
+    finally:
+        await asyncio.to_thread(database.close)
+
+
+@asynccontextmanager
+async def _joined(
     settings: Settings,
     origins: Origins,
     database: Database,

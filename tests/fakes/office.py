@@ -6,24 +6,28 @@ would put them, and recordings are sealed by the real journal and archive.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from argon2 import PasswordHasher
+from fastapi import FastAPI
 from koemori.assist.types import Category, EndState
 from koemori.audio.call import CallEnded, CallId, CallStarted, Channel, ChannelRole, LegId
 from koemori.audio.frames import AudioFrame
 from koemori.audio.ids import new_call_id
 from koemori.audio.journal import Journal
+from koemori.server import http
 from koemori.server.api.dependencies import Services
-from koemori.server.app import create_app
+from koemori.server.app import SOCKETS, create_app, running
 from koemori.server.archive.sealing import SealedRecording, seal_call
 from koemori.server.archive.store import LocalRecordingStore
 from koemori.server.auth.accounts import Accounts
+from koemori.server.auth.origins import Origins
 from koemori.server.auth.passwords import Passwords
 from koemori.server.auth.permissions import Identity, Role
 from koemori.server.calls.ports import CallPorts
@@ -168,14 +172,36 @@ def open_office(home: Path, **sections: object) -> Iterator[Office]:
             **sections,
         }
     )
-    app = create_app(settings, open_pipeline=open_no_pipeline, passwords=cheap_passwords())
-    with TestClient(app, base_url=ORIGIN, headers={"Origin": ORIGIN}, client=("127.0.0.1", 50_000)) as client:
+    browser = {"base_url": ORIGIN, "headers": {"Origin": ORIGIN}, "client": ("127.0.0.1", 50_000)}
+    with TestClient(_application(settings), **browser) as client:
         office = Office(home, settings, client)
         office.hire("agent1", Role.AGENT, "応対 一郎")
         office.hire("agent2", Role.AGENT, "応対 二郎")
         office.hire("boss", Role.SUPERVISOR, "管理 花子")
         office.hire("counsel", Role.LEGAL, "法務 三郎")
         yield office
+
+
+def _application(settings: Settings) -> FastAPI:
+    """The application; its routes are built once for all tests that need nothing special of them."""
+    if settings.server.public_url is not None:
+        return create_app(settings, open_pipeline=open_no_pipeline, passwords=cheap_passwords())
+    origins, app = _shared_routes()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with running(settings, origins, open_no_pipeline, cheap_passwords()) as services:
+            app.state.services = services
+            yield
+
+    app.router.lifespan_context = lifespan
+    return app
+
+
+@cache
+def _shared_routes() -> tuple[Origins, FastAPI]:
+    origins = Origins(None, 8410)
+    return origins, http.build(origins, None, SOCKETS)
 
 
 def open_database(home: Path) -> Database:
