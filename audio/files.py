@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 MIN_RATE_HZ = 8_000
 MAX_RATE_HZ = 48_000
 MAX_CHANNELS = 2
+_UNKNOWN_LENGTH = 1 << 36
 _EXPECTED_FORMAT = "WAV (16-bit PCM, µ-law or A-law) or FLAC (16-bit)"
 _ENCODINGS = {
     ("WAV", "PCM_16"): "wav/pcm_s16le",
@@ -78,6 +79,8 @@ def probe(path: Path) -> AudioFileInfo:
         raise AudioFileError(path.name, f"a sample rate from {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz", f"{rate} Hz")
     if encoding.startswith("wav/"):
         _check_wav_is_whole(path, frames)
+    if frames >= _UNKNOWN_LENGTH:
+        raise AudioFileError(path.name, "a header that states the length", "FLAC of unstated length")
     if frames == 0:
         raise AudioFileError(path.name, "at least one sample", "a header and no samples")
     return AudioFileInfo(rate, channels, frames, encoding)

@@ -23,6 +23,7 @@ from pathlib import Path
 from koemori.audio.call import CallEnded, CallId, CallStarted
 from koemori.audio.errors import JournalError
 from koemori.audio.ids import id_to_bytes, new_recording_id
+from koemori.audio.journal_calls import CallState, Entry, JournalAlarm
 from koemori.audio.journal_files import DirectoryLock, DiskSegment, SegmentFile
 from koemori.audio.journal_format import (
     MAX_PAYLOAD_BYTES,
@@ -35,7 +36,7 @@ from koemori.audio.journal_format import (
     record_size,
 )
 from koemori.audio.journal_reader import JournalCall, JournalScan, read_calls
-from koemori.audio.journal_writer import CallState, Entry, JournalAlarm, SegmentWriter
+from koemori.audio.journal_writer import SegmentWriter
 from koemori.audio.recording import CallRecorder, JournalHead
 
 __all__ = [
@@ -143,6 +144,7 @@ class Journal:
         self._queue = _Queue()
         self._calls: dict[CallId, CallState] = {}
         self._stopping = False
+        self._died = False
         self._overflow_samples = 0
         self._overflow_alarmed_at = -1e9
         try:
@@ -258,6 +260,8 @@ class Journal:
         force: bool,
         future: Future[JournalHead] | None = None,
     ) -> bool:
+        if self._died:
+            raise JournalError("expected a running journal; its writer has failed, see the log")
         if len(payload) > MAX_PAYLOAD_BYTES:
             raise JournalError(f"expected at most {MAX_PAYLOAD_BYTES} bytes in a record; got {len(payload)}")
         now = time.monotonic_ns()
@@ -289,13 +293,24 @@ class Journal:
     def _alarm(self, code: str, facts: Mapping[str, int | str]) -> None:
         _log.error("journal alarm", extra={"code": code, **facts})
         if self._on_alarm is not None:
-            self._on_alarm(JournalAlarm(code, dict(facts)))
+            try:
+                self._on_alarm(JournalAlarm(code, dict(facts)))
+            except Exception:  # a listener's mistake must not stop the writer
+                _log.exception("journal alarm listener failed", extra={"code": code})
 
     def _settled(self, byte_count: int) -> None:
         with self._queue.lock:
             self._queue.bytes -= byte_count
 
     def _run(self) -> None:
+        try:
+            self._write_until_closed()
+        except Exception:  # the thread's edge: recorders must hear of it at their next push
+            self._died = True
+            _log.exception("journal writer failed")
+            self._alarm("journal-writer-failed", {"queued_bytes": self._queue.bytes})
+
+    def _write_until_closed(self) -> None:
         queue, writer = self._queue, self._writer
         while True:
             due_ns = writer.oldest_ns + self._sync_interval_ns if writer.oldest_ns else 0
@@ -308,7 +323,7 @@ class Journal:
                 entries, queue.entries = queue.entries, []
                 queue.oldest_ns = 0
             writer.write(entries)
-            urgent = stopping or any(entry.future is not None for entry in entries)
+            urgent = stopping or any(entry.future is not None or entry.is_release for entry in entries)
             due = writer.oldest_ns and time.monotonic_ns() >= writer.oldest_ns + self._sync_interval_ns
             if urgent or due:
                 writer.commit()

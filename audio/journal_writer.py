@@ -9,140 +9,30 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from array import array
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from koemori.audio.call import CallEnded
 from koemori.audio.errors import JournalError
 from koemori.audio.ids import id_to_bytes
+from koemori.audio.journal_calls import Entry, note_durable
 from koemori.audio.journal_files import SegmentFile, segment_numbers, segment_path, sync_directory
 from koemori.audio.journal_format import (
     FILE_CALL_ID,
     FORMAT_VERSION,
-    OpenFacts,
-    PayloadCipher,
     RecordHeader,
     RecordType,
     chain_first,
     chain_next,
-    from_json,
-    parse_close,
     record_size,
     to_json,
 )
-from koemori.audio.journal_reader import Extent, JournalCall, JournalScan
-from koemori.audio.recording import JournalHead
+from koemori.audio.journal_reader import JournalScan
 
 _BATCH_RECORDS = 256
+_IDLE_FILE_BYTES = 16_384
 _RETRY_S = (0.05, 0.2, 1.0, 5.0)
-
-
-@dataclass(frozen=True, slots=True)
-class JournalAlarm:
-    """Something an operator must hear of: `journal-write-failed`, `journal-no-file`, `journal-overflow`."""
-
-    code: str
-    facts: Mapping[str, int | str]
-
-
-@dataclass(slots=True, eq=False)
-class CallState:
-    """What the writer knows of one call."""
-
-    call_id: bytes
-    facts: OpenFacts
-    cipher: PayloadCipher
-    seq: int = 0
-    chain: bytes = b""
-    ends: dict[int, int] = field(default_factory=dict)
-    ended: CallEnded | None = None
-    extents: list[Extent] = field(default_factory=list)
-    first_time: tuple[int, int] = (0, 0)
-    """(wall, monotonic) nanoseconds of the first durable record."""
-    last_time: tuple[int, int] = (0, 0)
-    durable_seq: int = 0
-    durable_chain: bytes = b""
-    cut_samples: dict[int, int] = field(default_factory=dict)
-    unlinked_records: int = 0
-
-    @classmethod
-    def resume(cls, raw_id: bytes, call: JournalCall, cipher: PayloadCipher) -> CallState:
-        """Continue the chain of a call that an earlier process began."""
-        return cls(
-            raw_id,
-            call.facts,
-            cipher,
-            seq=call.head.record_count,
-            chain=call.head.chain,
-            ends=dict(call.head.samples),
-            ended=call.ended,
-            extents=[Extent(extent.path, array("I", extent.offsets)) for extent in call.extents],
-            first_time=(call.first_wall_ns, call.first_monotonic_ns),
-            last_time=(call.last_wall_ns, call.last_monotonic_ns),
-            durable_seq=call.head.record_count,
-            durable_chain=call.head.chain,
-            cut_samples=call.cut_samples,
-            unlinked_records=call.unlinked_records,
-        )
-
-    def head(self) -> JournalHead:
-        """Return the head over all durable records."""
-        return JournalHead(
-            self.facts.started.call_id,
-            self.facts.part,
-            self.durable_seq,
-            self.durable_chain,
-            dict(self.ends),
-        )
-
-    def snapshot(self) -> JournalCall:
-        """Return the call over all durable records."""
-        return JournalCall(
-            facts=self.facts,
-            head=self.head(),
-            ended=self.ended,
-            extents=tuple(Extent(extent.path, extent.offsets[:]) for extent in self.extents),
-            first_wall_ns=self.first_time[0],
-            last_wall_ns=self.last_time[0],
-            first_monotonic_ns=self.first_time[1],
-            last_monotonic_ns=self.last_time[1],
-            cut_samples=self.cut_samples,
-            unlinked_records=self.unlinked_records,
-            released=False,
-        )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Entry:
-    """A record waiting to be written; without a state's chain when it is the note of a release."""
-
-    state: CallState
-    kind: RecordType
-    channel: int
-    flags: int
-    first_sample: int
-    payload: bytes
-    monotonic_ns: int
-    wall_ns: int
-    future: Future[JournalHead] | None = None
-    is_release: bool = False
-
-    @classmethod
-    def released(cls, state: CallState) -> Entry:
-        """Make the note that a call's sealed recording has taken the journal's place."""
-        payload = to_json(
-            {
-                "kind": "released",
-                "call_id": state.facts.started.call_id,
-                "recording_id": state.facts.recording_id,
-            }
-        )
-        now, wall = time.monotonic_ns(), time.time_ns()
-        return cls(state, RecordType.MARKER, 0, 0, 0, payload, now, wall, is_release=True)
 
 
 @dataclass(slots=True, eq=False)
@@ -220,6 +110,8 @@ class SegmentWriter:
         except OSError as error:
             self._replace(error)
         self._delete_unneeded()
+        if not self._live and self._position > _IDLE_FILE_BYTES:
+            self._begin_afresh()
 
     def finish(self) -> None:
         """Close the last file; remove it when no call needs it."""
@@ -295,7 +187,7 @@ class SegmentWriter:
                 continue
             settled_bytes += record_size(len(entry.payload))
             needed.add(state.call_id)
-            _note_durable(state, item, path)
+            note_durable(entry, path, item.offset, item.chain)
             if entry.future is not None:
                 entry.future.set_result(state.head())
         self.oldest_ns = 0
@@ -306,6 +198,15 @@ class SegmentWriter:
         self._sync()
         self._drop_file()
         self._begin_file({"reason": "size"})
+
+    def _begin_afresh(self) -> None:
+        """Move on from a file that no call needs any more, so that its audio does not linger."""
+        try:
+            self._drop_file()
+            self._begin_file({"reason": "idle"})
+        except OSError as error:
+            self._replace(error)
+        self._delete_unneeded()
 
     def _drop_file(self) -> None:
         if self._file is not None:
@@ -384,26 +285,6 @@ class SegmentWriter:
             deleted = True
         if deleted:
             sync_directory(self._directory)
-
-
-def _note_durable(state: CallState, item: _Packed, path: Path) -> None:
-    entry = item.entry
-    if not state.extents or state.extents[-1].path != path:
-        state.extents.append(Extent(path, array("I")))
-    state.extents[-1].offsets.append(item.offset)
-    state.durable_seq += 1
-    state.durable_chain = item.chain
-    if entry.kind is RecordType.AUDIO:
-        end = entry.first_sample + len(entry.payload) // 2
-        state.ends[entry.channel] = max(state.ends.get(entry.channel, 0), end)
-    elif entry.kind is RecordType.GAP:
-        end = entry.first_sample + int(from_json(entry.payload)["sample_count"])
-        state.ends[entry.channel] = max(state.ends.get(entry.channel, 0), end)
-    elif entry.kind is RecordType.CLOSE:
-        state.ended = parse_close(state.facts.started.call_id, entry.payload)
-    if state.first_time == (0, 0):
-        state.first_time = (entry.wall_ns, entry.monotonic_ns)
-    state.last_time = (entry.wall_ns, entry.monotonic_ns)
 
 
 def _number_of(path: Path) -> int:

@@ -2,8 +2,8 @@
 
 The resampler keeps its filter state between pushes, so cutting the audio into frames changes nothing: all
 pushes and the flush together give what one push of everything would give, and sample n of the output stays at
-n / to_hz seconds of the input however long the call is. (soxr's own delay is held back until the flush; it never
-shifts the result.)
+n / to_hz seconds of the input however long the call is. (soxr's own delay is held back until the flush; it
+never shifts the result.)
 """
 
 from __future__ import annotations

@@ -164,7 +164,7 @@ def _checked(recording_id: str) -> str:
     try:
         canonical = str(ULID.from_str(recording_id))
     except ValueError:
-        canonical = ""
+        canonical = None
     if canonical != recording_id:
         raise RecordingStoreError("expected a recording id of 26 ULID characters; got something else")
     return recording_id
