@@ -27,13 +27,19 @@ export function BoardPage() {
         <LanguageSwitch />
       </TopBar>
       <main className={classes.main} id="content">
-        {board !== null ? <Board board={board} /> : error !== null ? <Problem error={error} /> : <Loading />}
+        {board !== null ? (
+          <Board board={board} current={line.phase === "online"} />
+        ) : error !== null ? (
+          <Problem error={error} />
+        ) : (
+          <Loading />
+        )}
       </main>
     </div>
   );
 }
 
-function Board({ board }: { board: Wallboard }) {
+function Board({ board, current }: { board: Wallboard; current: boolean }) {
   const { t, i18n } = useTranslation();
   const now = useNow();
   const atMs = Date.parse(board.at);
@@ -52,7 +58,9 @@ function Board({ board }: { board: Wallboard }) {
         ))}
       </section>
       <LiveCalls calls={board.calls} nowMs={now} />
-      <p className={classes.at}>{t("board.at", { time: localTimeWithSeconds(board.at, i18n.language) })}</p>
+      <p className={classes.at}>
+        {t("board.at", { time: localTimeWithSeconds(current ? now : board.at, i18n.language) })}
+      </p>
     </>
   );
 }

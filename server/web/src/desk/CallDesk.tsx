@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { useCallback, useState } from "react";
+import { useState } from "react";
 import { getCall } from "../api/endpoints";
 import type { CallSummary } from "../api/types";
 import { Conversation } from "../live/Conversation";
@@ -50,7 +50,7 @@ export function CallDesk({ callId, summary, others, unsaved, onOpen, onDone }: P
   const topId = cards[0]?.guidance_id ?? "";
   const by = turned.top === topId ? turned.by : 0;
   const nextCard = () => setTurned({ top: topId, by: by + 1 });
-  const show = useCallback((utteranceId: string) => setFocus({ utteranceId, nonce: Date.now() }), []);
+  const show = (utteranceId: string) => setFocus({ utteranceId, nonce: Date.now() });
   const isLive = call.ended === null && about?.state !== "ended";
   const help = useHelp(callId, about);
 

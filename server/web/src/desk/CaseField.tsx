@@ -1,5 +1,5 @@
 import { Textarea, TextInput } from "@mantine/core";
-import { useEffect, useRef, useState, type FocusEvent, type KeyboardEvent } from "react";
+import { useEffect, useState, type FocusEvent, type KeyboardEvent } from "react";
 import { useTranslation } from "react-i18next";
 import type { CaseField as FieldName } from "../api/events";
 import type { FieldView } from "../live/caseEdits";
@@ -123,15 +123,12 @@ function level(confidence: number): "low" | "middle" | "high" {
 
 /** True for a short while after the service has put a new value in. */
 function useFresh(text: string, isProposed: boolean): boolean {
-  const [freshText, setFreshText] = useState<string | null>(null);
-  const before = useRef(text);
+  const [shown, setShown] = useState({ text, fresh: false });
+  if (shown.text !== text) setShown({ text, fresh: isProposed && text !== "" });
   useEffect(() => {
-    if (before.current === text) return;
-    before.current = text;
-    if (!isProposed || text === "") return;
-    setFreshText(text);
-    const timer = setTimeout(() => setFreshText(null), FRESH_MS);
+    if (!shown.fresh) return;
+    const timer = setTimeout(() => setShown({ text: shown.text, fresh: false }), FRESH_MS);
     return () => clearTimeout(timer);
-  }, [text, isProposed]);
-  return freshText !== null && freshText === text;
+  }, [shown]);
+  return shown.fresh;
 }

@@ -13,7 +13,7 @@ import { LineDot } from "./LineDot";
 /** Chooses what the desk shows: the live call first, else the call whose case is open, else the waiting page. */
 export function DeskPage() {
   const { t } = useTranslation();
-  const { liveCalls, line, edits } = useDesk();
+  const { liveCalls, line, edits, refused } = useDesk();
   const [opened, setOpened] = useSessionStorage<string | null>({
     key: "koemori.desk.call",
     defaultValue: null,
@@ -21,7 +21,8 @@ export function DeskPage() {
   });
   const liveIds = (liveCalls ?? []).filter((call) => call.state === "live").map((call) => call.call_id);
   const openedIsLive = opened !== null && liveIds.includes(opened);
-  const shown = openedIsLive ? opened : (liveIds[0] ?? opened);
+  const kept = opened !== null && refused.has(opened) ? null : opened;
+  const shown = openedIsLive ? opened : (liveIds[0] ?? kept);
   useEffect(() => {
     if (shown !== opened) setOpened(shown);
   }, [shown, opened, setOpened]);

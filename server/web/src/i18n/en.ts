@@ -320,7 +320,6 @@ export const en: Messages = {
       proof: "What is provable",
     },
     sealed: "Sealed",
-    unsealed: "Not sealed",
     check_ok: "Check passed",
     check_failed: "Check FAILED",
     check_none: "Not checked",

@@ -317,7 +317,6 @@ export const ja = {
     },
     column: { when: "日時", people: "人", length: "長さ", severity: "程度", proof: "証明できること" },
     sealed: "封印済み",
-    unsealed: "未封印",
     check_ok: "検証 OK",
     check_failed: "検証 NG",
     check_none: "未検証",

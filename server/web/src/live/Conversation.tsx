@@ -37,21 +37,19 @@ export function Conversation({ call, focus, toLatest }: Props) {
     return counts;
   }, [repetitions]);
 
-  const goToEnd = () => {
-    setFollowing(true);
-    if (box.current !== null) box.current.scrollTop = box.current.scrollHeight;
-  };
+  const [asked, setAsked] = useState({ focus, toLatest });
+  if (asked.focus !== focus || asked.toLatest !== toLatest) {
+    setAsked({ focus, toLatest });
+    setFollowing(asked.toLatest !== toLatest);
+  }
+  const goToEnd = () => setFollowing(true);
   useLayoutEffect(() => {
     if (following && box.current !== null) box.current.scrollTop = box.current.scrollHeight;
   }, [following, items, call.partials, call.ended]);
   useEffect(() => {
-    if (toLatest > 0) goToEnd();
-  }, [toLatest]);
-  useEffect(() => {
     if (focus === null) return;
     const row = box.current?.querySelector(`[data-utterance-id="${CSS.escape(focus.utteranceId)}"]`);
     if (!(row instanceof HTMLElement)) return;
-    setFollowing(false);
     row.scrollIntoView({ block: "center" });
     row.setAttribute("data-flash", "true");
     const timer = setTimeout(() => row.removeAttribute("data-flash"), 1500);

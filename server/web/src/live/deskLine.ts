@@ -28,6 +28,12 @@ export interface DeskWorld extends LineWorld {
   isDenial: (error: unknown) => boolean;
 }
 
+/** What the socket says besides events; anything else is of a later version and passed over. */
+type DeskReply =
+  | { type: "calls"; items: CallSummary[] }
+  | { type: "edited"; edit_id: string; ok: boolean }
+  | { type: "error"; code: string; call_id?: string | null };
+
 /** All a page shows of the live side; a new object whenever anything in it changed. */
 export interface DeskSnapshot {
   line: LineState;
@@ -35,6 +41,8 @@ export interface DeskSnapshot {
   liveCalls: readonly CallSummary[] | null;
   calls: ReadonlyMap<string, CallState>;
   edits: ReadonlyMap<string, EditState>;
+  /** Calls that the service does not know or does not show to this person. */
+  refused: ReadonlySet<string>;
 }
 
 /** Right after a subscription the service replays what it keeps, and numbers missing there were partials. */
@@ -49,6 +57,7 @@ export class DeskLine {
     liveCalls: null,
     calls: new Map(),
     edits: new Map(),
+    refused: new Set(),
   };
   private readonly socket: LiveSocket;
   private readonly listeners = new Set<() => void>();
@@ -105,7 +114,7 @@ export class DeskLine {
     return () => {
       const left = (this.followed.get(callId) ?? 1) - 1;
       if (left > 0) this.followed.set(callId, left);
-      else this.followed.delete(callId);
+      else this.unfollow(callId);
     };
   }
 
@@ -133,6 +142,11 @@ export class DeskLine {
     const revision: CaseRevision = { ...record, v: 1, type: "case", seq, at_ms: call.mediaMs };
     this.setCall({ ...call, caseRevision: revision });
     this.setEdits(record.call_id, reconciled(this.editsOf(record.call_id), record.fields));
+  }
+
+  private unfollow(callId: string): void {
+    this.followed.delete(callId);
+    this.socket.send({ type: "unsubscribe", call_id: callId });
   }
 
   private resume(): void {
@@ -176,14 +190,22 @@ export class DeskLine {
       this.apply(message);
       return;
     }
-    const { type } = message as { type?: string };
-    if (type === "calls") {
-      this.update({ liveCalls: (message as { items: CallSummary[] }).items });
-    } else if (type === "edited") {
-      const { edit_id: editId, ok } = message as { edit_id: string; ok: boolean };
-      for (const [callId, edits] of this.snapshot.edits) {
-        if (edits.pending.some((edit) => edit.editId === editId)) this.settleEdit(callId, editId, ok);
-      }
+    const reply = message as DeskReply;
+    switch (reply.type) {
+      case "calls":
+        this.update({ liveCalls: reply.items });
+        break;
+      case "edited":
+        for (const [callId, edits] of this.snapshot.edits) {
+          if (edits.pending.some((edit) => edit.editId === reply.edit_id)) {
+            this.settleEdit(callId, reply.edit_id, reply.ok);
+          }
+        }
+        break;
+      case "error":
+        if (reply.call_id != null)
+          this.update({ refused: new Set(this.snapshot.refused).add(reply.call_id) });
+        break;
     }
   }
 

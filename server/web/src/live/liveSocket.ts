@@ -40,6 +40,7 @@ export class LiveSocket {
   private pinger: ReturnType<typeof setInterval> | null = null;
   private pingSentMs: number | null = null;
   private lastHeardMs = 0;
+  private openedMs = 0;
   private generation = 0;
 
   constructor(
@@ -93,8 +94,8 @@ export class LiveSocket {
     socket.onopen = () => {
       if (generation !== this.generation) return;
       socket.send(JSON.stringify({ type: "hello", ticket }));
-      this.lastHeardMs = this.world.nowMs();
-      this.setState({ phase: "online", attempt: 0 });
+      this.openedMs = this.lastHeardMs = this.world.nowMs();
+      this.setState({ phase: "online" });
       this.pinger = setInterval(() => this.ping(generation), PING_EVERY_MS);
       this.ping(generation);
       this.handlers.onOpen();
@@ -125,6 +126,9 @@ export class LiveSocket {
       this.waitAndRetry(generation);
       return;
     }
+    // Only a line that held counts as mended: one that the service cuts off at once is tried ever more slowly.
+    if (this.state.attempt > 0 && this.world.nowMs() - this.openedMs >= PING_EVERY_MS / 2)
+      this.setState({ attempt: 0 });
     this.pingSentMs ??= this.world.nowMs();
     this.send({ type: "ping" });
   }

@@ -103,7 +103,8 @@ export function markQuotes(text: string, alerts: readonly Alert[]): TextRun[] {
   });
 }
 
-const IGNORED = /[\s、。，．,.!?!?「」『』・…]/u;
+const IGNORED = /[\s、。，．,.!?！？「」『』・…]/u;
+const ALL_IGNORED = new RegExp(IGNORED.source, "gu");
 
 /** Finds a quote in a text, exactly or else without spaces and punctuation; offsets are UTF-16. */
 export function locateQuote(text: string, quote: string): { start: number; end: number } | null {
@@ -118,7 +119,7 @@ export function locateQuote(text: string, quote: string): { start: number; end: 
     kept.push(i);
     squeezed += unit;
   }
-  const wanted = [...quote].filter((unit) => !IGNORED.test(unit)).join("");
+  const wanted = quote.replaceAll(ALL_IGNORED, "");
   const at = wanted === "" ? -1 : squeezed.indexOf(wanted);
   const first = kept[at];
   const last = kept[at + wanted.length - 1];

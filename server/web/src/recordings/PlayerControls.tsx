@@ -2,18 +2,19 @@ import { Button, SegmentedControl } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { clock } from "../i18n/format";
 import classes from "./Player.module.css";
-import type { Player } from "./usePlayer";
+import type { AudioPlayer, PlayerState } from "./audioPlayer";
 
 const RATES = ["0.75", "1", "1.25", "1.5", "2"];
 const SKIP_MS = 5_000;
 
 interface Props {
-  player: Player;
+  player: AudioPlayer;
+  state: PlayerState;
   durationMs: number;
   purpose: string;
 }
 
-export function PlayerControls({ player, durationMs, purpose }: Props) {
+export function PlayerControls({ player, state, durationMs, purpose }: Props) {
   const { t } = useTranslation();
   return (
     <div className={classes.controls} data-testid="player">
@@ -21,8 +22,8 @@ export function PlayerControls({ player, durationMs, purpose }: Props) {
         <Button variant="default" onClick={() => player.skip(-SKIP_MS)} aria-label={t("recordings.rewind")}>
           −5
         </Button>
-        <Button onClick={player.toggle} miw={104} data-testid="play" data-playing={player.playing}>
-          {player.playing ? `❚❚ ${t("recordings.pause")}` : `▶ ${t("recordings.play")}`}
+        <Button onClick={player.toggle} miw={104} data-testid="play" data-playing={state.playing}>
+          {state.playing ? `❚❚ ${t("recordings.pause")}` : `▶ ${t("recordings.play")}`}
         </Button>
         <Button variant="default" onClick={() => player.skip(SKIP_MS)} aria-label={t("recordings.forward")}>
           +5
@@ -30,20 +31,20 @@ export function PlayerControls({ player, durationMs, purpose }: Props) {
         <span
           className={classes.position}
           data-testid="position"
-          data-position-ms={Math.round(player.positionMs)}
+          data-position-ms={Math.round(state.positionMs)}
         >
-          {clock(player.positionMs)} / {clock(durationMs)}
+          {clock(state.positionMs)} / {clock(durationMs)}
         </span>
         <SegmentedControl
           size="xs"
           aria-label={t("recordings.speed")}
           data-testid="speed"
-          value={String(player.rate)}
+          value={String(state.rate)}
           data={RATES.map((rate) => ({ value: rate, label: `${rate}×` }))}
           onChange={(rate) => player.setRate(Number(rate))}
         />
       </div>
-      {player.failed && <p role="alert">{t("recordings.audio_failed")}</p>}
+      {state.failed && <p role="alert">{t("recordings.audio_failed")}</p>}
       <p className={classes.soft}>
         {t("recordings.purpose_now", { purpose })}・{t("recordings.keys")}
       </p>

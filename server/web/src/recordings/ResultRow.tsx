@@ -34,7 +34,7 @@ export function ResultRow({ item, words }: { item: RecordingSummary; words: stri
           <small>{item.harassment_categories.map((code) => codeWord(t, "category", code)).join("、")}</small>
         </span>
         <span className={classes.proof}>
-          <span>{item.sealed ? t("recordings.sealed") : t("recordings.unsealed")}</span>
+          <span>{t("recordings.sealed")}</span>
           <CheckMark check={item.last_check} />
         </span>
       </Link>

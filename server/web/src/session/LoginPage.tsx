@@ -1,6 +1,6 @@
 import { Button, Center, Paper, PasswordInput, Stack, Text, TextInput, Title } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
-import { useState, type FormEvent } from "react";
+import { useState, type SubmitEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { Navigate } from "react-router";
 import { ApiProblem } from "../api/client";
@@ -22,7 +22,7 @@ export function LoginPage() {
   });
   if (user !== null) return <Navigate to={HOME[user.role]} replace />;
 
-  const submit = (event: FormEvent) => {
+  const submit = (event: SubmitEvent) => {
     event.preventDefault();
     mutate();
   };

@@ -3,7 +3,7 @@ import { useTranslation } from "react-i18next";
 import { useLocation } from "react-router";
 import { useSession } from "../session/SessionContext";
 import { LanguageSwitch } from "./LanguageSwitch";
-import { areaOf, useScheme, type SchemeChoice } from "./scheme";
+import { areaOf, useScheme } from "./scheme";
 
 export function UserMenu({ unsaved }: { unsaved: boolean }) {
   const { t } = useTranslation();
@@ -38,7 +38,7 @@ export function UserMenu({ unsaved }: { unsaved: boolean }) {
             size="xs"
             aria-label={t("nav.theme")}
             value={choice}
-            onChange={(value) => choose(value as SchemeChoice)}
+            onChange={(value) => choose(value)}
             data={[
               { value: "auto", label: t("nav.theme_auto") },
               { value: "light", label: t("nav.theme_light") },
