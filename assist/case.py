@@ -19,7 +19,6 @@ from koemori.assist.playbooks.schema import Playbook
 from koemori.assist.types import (
     CASE_FIELDS,
     AgentEdit,
-    Alert,
     CallFacts,
     CaseRevision,
     Category,
@@ -34,6 +33,7 @@ from koemori.assist.types import (
 KNOWN_CONFIDENCE = 0.3
 """What the phone system says before the call (the caller's number may be another person's)."""
 CONCLUSION_CONFIDENCE = 0.5
+OF_COMPLAINTS = ("about_what", "who_is_dissatisfied")
 
 
 class CaseFile:
@@ -113,12 +113,21 @@ class CaseFile:
 
     def _state(self) -> object:
         return (
-            dict(self._fields),
+            self._shown(),
             self._judge.state,
             tuple(self._categories),
             self._demand_validity,
             self._manner,
         )
+
+    def _shown(self) -> dict[str, FieldValue]:
+        """The fields in the form's order; without a complaint nobody and nothing is complained of."""
+        hidden = () if self._judge.is_complaint else OF_COMPLAINTS
+        return {
+            name: self._fields[name]
+            for name in CASE_FIELDS
+            if name in self._fields and (name not in hidden or self._fields[name].confirmed)
+        }
 
     def _emit(self, at_ms: int, end_state: EndState | None = None) -> CaseRevision:
         self._revision += 1
@@ -126,7 +135,7 @@ class CaseFile:
         return CaseRevision(
             revision=self._revision,
             at_ms=at_ms,
-            fields={name: self._fields[name] for name in CASE_FIELDS if name in self._fields},
+            fields=self._shown(),
             end_state=end_state or self._judge.state,
             harassment_categories=tuple(self._categories),
             demand_validity=self._demand_validity,
@@ -137,6 +146,6 @@ class CaseFile:
 def _harassment_category(finding: Finding) -> Category | None:
     if isinstance(finding, Repetition):
         return None
-    if isinstance(finding, Alert) and finding.harassment and finding.severity >= Severity.WARNING:
+    if finding.harassment and finding.severity >= Severity.WARNING:
         return finding.category
     return None

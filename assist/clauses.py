@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 from koemori.assist.words import SpokenWord, words_of
@@ -17,11 +18,11 @@ _FINAL_PARTICLES: Final = frozenset(
 _JOINING: Final = frozenset(("けど", "けれど", "けれども", "けども", "ので", "のに", "が", "から", "し"))
 _POLITE: Final = frozenset(("です", "ます", "ました", "ません", "でした", "ましょう", "でしょう", "ください"))
 _LEADING: Final = re.compile(
-    r"^(?:(?:あのさあ?|あのね|あのう?|えーっ?と|えっと|ええと|その|まあ|もう|だから|でも|ですから|いや|はい|ええ|うん|あ|え|は"
-    r"|ねえ|おい|それで|それから|じゃあ|では|で|とにかく|ちょっと|すみません|すいません|実は|なんか|そしたら|あと)[、。…\s]*)+(?=.)"
+    r"^(?:(?:あのさあ?|あのね|あのう?|えーっ?と|えっと|ええと|その|まあ|もう(?![一二三四いすち少])|だから|でも|ですから|いや|はい|ええ|うん|あ|え|は"
+    r"|ねえ|おい|それで|それから|じゃあ|では|で|とにかく|ちょっと|すみません|すいません|実は|なんか|そしたら|あと(?![一二三四五六0-9]))[、。…\s]*)+(?=.)"
 )
 _ENDING: Final = re.compile(
-    r"(?:(?:と|って)?(?:言|い)(?:って|って(?:ん|る)の?)(?:んだ|だ|です|ます)?(?:よ|ろ|ね)?"
+    r"(?:(?:言|い|ゆ)うと(?:ん|る)の?(?:や|だ)?(?:ろ|よ|ね)?|(?:と|って)(?:言|い|ゆ)(?:って(?:ん|る)の?|うて(?:ん|る)の?|うとん)(?:んだ|だ|です|ます|や|ねん)?(?:よ|ろ|ね)?|(?<=い|ろ|せ|え|れ|け)(?:って|て)"
     r"|(?:なん|の|ん)(?:だ|です|や)(?:けれども|けれど|けども|けど|が|よ|ね|わ|もん|から)*"
     r"|(?:ので|のに|けれども|けれど|けども|けど|から|よ|ね|わ|ぞ|な|さ)+"
     r"|(?:です|でした)(?:けれども|けれど|けども|けど|が|よ|ね|わ|から)*"
@@ -47,12 +48,12 @@ def clauses_of(text: str) -> tuple[Clause, ...]:
         if character in _MARKS:
             cuts.add(place + 1)
     words = words_of(text)
-    for word, following in zip(words, words[1:], strict=False):
+    for word, following in pairwise(words):
         if _ends_sentence(word, following):
             cuts.add(word.end)
     places = sorted(cuts)
     found = []
-    for start, end in zip(places, places[1:], strict=False):
+    for start, end in pairwise(places):
         piece = text[start:end]
         core = piece.strip("".join(_MARKS | _SOFT_MARKS))
         if core:

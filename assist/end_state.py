@@ -95,7 +95,7 @@ class EndStateJudge:
             self._standing = None
 
     def _weigh_complaint(self, heard: Heard, findings: Sequence[Finding]) -> None:
-        """Trouble counts once (people call about trouble without complaining); grievance and apology count each."""
+        """Trouble counts once: people call about it without complaining. Grievance and apology add up."""
         if any(_is_serious(finding) for finding in findings):
             self._grievances += 2
         folded = fold(heard.text).text

@@ -179,9 +179,9 @@ class Guide:
                 case _:
                     assert_never(rule.when)
             since_ms = _since(when.after_item, checklist)
-            if still_open and since_ms is not None and now_ms - since_ms >= when.overdue_ms:
-                if self._may_show(rule, now_ms, checklist):
-                    cards.append(card_of(rule, now_ms, None))
+            overdue = since_ms is not None and now_ms - since_ms >= when.overdue_ms
+            if still_open and overdue and self._may_show(rule, now_ms, checklist):
+                cards.append(card_of(rule, now_ms, None))
         return cards
 
     def _may_show(self, rule: GuidanceRule, now_ms: int, checklist: Checklist) -> bool:

@@ -3,11 +3,12 @@
     python -m benchmarks.cases [--half dev|held|all] [--asr] [--show] [--out benchmarks/results/cases.json]
 
 Method. Each call is pushed turn by turn through the whole engine. `customer_name`, `phone` and
-`order_or_contract_number` must be exact (spaces aside; 「不明」 and 「非通知」 in the record mean that nothing may be
+`order_or_contract_number` must be exact (spaces, hyphens and remarks in
+brackets aside; 「不明」 and 「非通知」 in the record mean that nothing may be
 claimed). The free fields are judged by key words: the content words of the record (SudachiPy, split mode A,
 normalized forms, without helpers) that the value contains. Overlap is the share of the record's words found;
-`precision` is the share of the value's words that the record has. Fields for which the record says 「なし」 or
-「不明」 count as right when empty. The calls c01, c05, c09, c13, c17 and c21 were developed on (`dev`); the
+`precision` is the share of the value's words that the record has. Fields that the record leaves open (なし,
+不明) count as right when empty. The calls c01, c05, c09, c13, c17 and c21 were developed on (`dev`); the
 others (`held`) were not looked at before their first scoring, which is kept in the results file.
 """
 
@@ -22,12 +23,11 @@ import unicodedata
 from pathlib import Path
 from typing import Any
 
-from sudachipy import Dictionary, SplitMode
-
 from koemori.assist.engine import AssistEngine
 from koemori.assist.playbooks.load import load_playbook
 from koemori.assist.types import CallClosed, CallFacts, CaseRevision, Heard
 from koemori.audio.call import ChannelRole
+from sudachipy import Dictionary, SplitMode
 
 CORPUS = Path(__file__).parent / "corpus" / "calls"
 RESULTS = Path(__file__).parent / "results" / "cases.json"
@@ -44,7 +44,7 @@ FREE = {
     "約束事項": "promises",
 }
 PLAYBOOK = load_playbook()
-EMPTY = {"", "不明", "なし", "非通知", "特になし", "未確認"}
+EMPTY = {"", "不明", "なし", "非通知", "特になし", "未確認", "伺わず"}
 _TOKENIZER = Dictionary(dict="core").tokenizer()
 
 
@@ -129,7 +129,7 @@ def score_call(call: dict[str, Any], asr: bool, show: bool) -> dict[str, Any]:
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"[\s()（）]", "", unicodedata.normalize("NFKC", text))
+    return re.sub(r"\(.*?\)|[\s-]", "", unicodedata.normalize("NFKC", text))
 
 
 def _mark(score: Any) -> str:

@@ -14,6 +14,7 @@ from koemori.assist.types import CallFacts, FieldProposal, Heard
 from koemori.assist.words import words_of
 from koemori.audio.call import ChannelRole
 
+_INTRODUCES: Final = re.compile("と申し|いう者|と言います|といいます|番号は")
 _LONGEST: Final = 60
 _TURNS: Final = 6
 _RUDE: Final = re.compile(r"(お前|てめえ|バカ|馬鹿|ふざけ|黙れ|クソ|殺|死ね|土下座|知らねえ|何回も言わせ)")
@@ -93,6 +94,7 @@ def _tells(clause: Clause) -> bool:
         not clause.question
         and numbers < 4
         and not _RUDE.search(clause.text)
+        and not _INTRODUCES.search(clause.text)
         and len(_content(clause.text)) >= 3
     )
 

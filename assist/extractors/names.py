@@ -1,7 +1,7 @@
 """The customer's name: said of oneself, given when asked, read back by the agent, corrected.
 
-A name that is followed by 「さん」, or said about somebody else, is not the caller's. The agent's 「小野寺様」
-outweighs what was heard from the customer (it is what the agent understood), but a given name stays.
+A name that is followed by 「さん」, or said about somebody else, is not the caller's. What the agent
+reads back (「小野寺様」) outweighs what was heard from the customer, but a given name stays.
 """
 
 from __future__ import annotations
@@ -18,19 +18,21 @@ from koemori.audio.call import ChannelRole
 
 _KANJI: Final = r"一-龥々ヶ"
 _INTRODUCED: Final = re.compile(
-    rf"(?:^|[、。\s]|は|の|けど|えーと|えっと|はい|私)([{_KANJI}ァ-ヴー]{{2,9}}|[ぁ-ん]{{3,9}})(?:と申し|と言います|といいます|という者)"
+    rf"(?:^|[、。\s]|は|の|けど|えーと|えっと|はい|私)([{_KANJI}ァ-ヴー]{{2,9}}|[ぁ-ん]{{3,9}})(?:と申し|と言います|といいます|と?いう(?:者|もん)|言う(?:者|もん)|言います)"
 )
 _ANSWERED: Final = re.compile(
-    rf"^(?:はい|あ|えー?と|えっと|ええと|あの|名前は|私は|、|。|\s)*([{_KANJI}]{{2,6}}|[ァ-ヴー・]{{2,12}})(?:です|だ|でございます|と|$|。|、|\s|[0-9])"
+    r"^(?:はい|あ|えー?と|えっと|ええと|あの|名前は|私は|、|。|\s)*"
+    rf"([{_KANJI}]{{2,6}}|[ァ-ヴー・]{{2,12}})(?:です|だ|でございます|と|$|。|、|\s|[0-9])"
 )
 _CALLED: Final = re.compile(rf"([{_KANJI}ァ-ヴー]{{1,9}})様")
-_NOT_NAMES: Final = frozenset(
-    "客 皆 子 母 父 嬢 奥 娘 息 何 神 業者 会員 契約者 本人 家族 主人 殿 王 担当者 名義人 妻 夫 兄 姉 弟 妹 祖母 祖父 両親 姑 "
-    "方 先 利用者 購入者 加入者 社長 両 孫 連 外国人 日本人 患者 相手 株主 団体 法人 関係者 保護者 入居者 世帯主 口座名義人".split()
-)
+_NOT_NAMES: Final = (
+    *"客皆子母父嬢奥娘息何神殿王妻夫兄姉弟妹姑方先孫連",
+    "本人", "家族", "主人", "祖母", "祖父", "両親", "社長", "相手", "団体", "法人",
+)  # fmt: skip
 _ASKED: Final = re.compile("(お?名前|ご?氏名|どちら様|どなた様)")
 _AFTER_NAME: Final = re.compile(
-    r"^(?:$|です|だ|で(?:ございます|す)|と(?:申|言い|いい|いう)|[。、，,.\s]|[0-9０-９〇零一二三四五六七八九]|[A-Za-zＡ-Ｚａ-ｚ]の|っす|や)"
+    r"^(?:$|です|だ|で(?:ございます|す)|と(?:申|言い|いい|いう)|いう(?:者|もん)|[。、，,.\s]|っす|や"
+    r"|[0-9０-９〇零一二三四五六七八九]|[A-Za-zＡ-Ｚａ-ｚ]の)"
 )
 _CORRECTION: Final = re.compile("じゃなく|ではなく|じゃない|違(い|って|う)|間違")
 _GIVEN: Final = re.compile(
@@ -173,6 +175,12 @@ def _from_patterns(text: str, asked: bool) -> tuple[str, str, bool] | None:
     return (answered.group(1), "", False)
 
 
+def _is_common(name: str) -> bool:
+    """「代理人」 and 「保護者」 are what people are, not their names."""
+    words = words_of(name)
+    return name[-1] in "人者主員族" or (len(words) == 1 and words[0].kind[1] == "普通名詞")
+
+
 def _called(text: str) -> list[tuple[str, str]]:
     """Names before 「様」, as family name and given name."""
     found = []
@@ -188,6 +196,6 @@ def _called(text: str) -> list[tuple[str, str]]:
             found.append((surname, "".join(word.surface for word in names[1:])))
             continue
         name = match.group(1)
-        if not any(name.endswith(word) for word in _NOT_NAMES):
+        if not name.endswith(_NOT_NAMES) and not _is_common(name):
             found.append((name, ""))
     return found

@@ -13,6 +13,7 @@ from koemori.assist.types import CallFacts, FieldProposal, Heard
 from koemori.audio.call import ChannelRole
 
 _SELF: Final = "本人"
+_PROXY: Final = re.compile("(知り合い|知人|友人|友達|仲間|兄弟分)の.{0,8}件|代理(で|人)(電話|とし)")
 
 
 class PartyExtractor:
@@ -25,7 +26,7 @@ class PartyExtractor:
             re.escape(word) for word in sorted(playbook.case_words.families, key=len, reverse=True)
         )
         self._family = re.compile(
-            rf"(?<![一-龥])(?:お|うちの)?({families})(?=が|は|に|の|も|を|と|まで|、|$)"
+            rf"(?<![一-龥])(?:お|うちの)?({families})(?=が|は|の|も|を|だ|や|です|まで|に(?!聞|相談|確認|代わ|言|頼)|と(?!相談|話)|、|$)"
         )
         self._trouble = playbook.case_words.trouble
         self._ids: tuple[str, ...] = ()
@@ -37,6 +38,9 @@ class PartyExtractor:
             return []
         folded = fold(heard.text).text
         complains = any(pattern.search(folded) for pattern in self._trouble)
+        if _PROXY.search(folded) and not self._ids:
+            self._ids = (heard.utterance_id,)
+            return [FieldProposal("who_is_dissatisfied", "知人の代理", 0.6, self._ids)]
         if not complains and not self._ids:
             return []
         others = [

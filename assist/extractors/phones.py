@@ -69,7 +69,7 @@ class PhoneExtractor:
         run = runs[0]
         spoken = fold(heard.text).text
         if self._value is not None and _CORRECTION.search(spoken) and len(run.digits) in (3, 4):
-            return self._correct_tail(heard, run.digits)
+            return self._correct_tail(heard, self._value, run.digits)
         starts = run.digits.startswith("0") and len(run.digits) >= 2
         if not self._parts and not starts:
             return []
@@ -91,10 +91,9 @@ class PhoneExtractor:
         self._forget_parts()
         return [self._propose(joined, ids, _MENTIONED)]
 
-    def _correct_tail(self, heard: Heard, digits: str) -> list[FieldProposal]:
+    def _correct_tail(self, heard: Heard, known: str, digits: str) -> list[FieldProposal]:
         """「下四桁は2310です、2301じゃなくて」: only the last group is said again."""
-        assert self._value is not None
-        groups = tuple(self._value.split("-"))
+        groups = tuple(known.split("-"))
         if len(groups[-1]) != len(digits):
             return []
         run = DigitRun((*groups[:-1], digits), 0, 0)

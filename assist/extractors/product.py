@@ -62,16 +62,27 @@ class ProductExtractor:
             match = self._products.fullmatch(folded) or (
                 self._products.search(folded) if len(folded) > 2 and word.kind[0] == "名詞" else None
             )
-            if match is None or len(match.group()) < 2 and folded != match.group():
+            if match is None or (len(match.group()) < 2 and folded != match.group()):
                 continue
             if word.kind[0] != "名詞" or _is_part_of_another(words, place):
                 continue
             confidence = _READ_BACK if agent else _MENTIONED if early else _MENTIONED_LATE
             if not agent and _BOUGHT.match(text[word.end :]):
                 confidence = _BOUGHT_CONFIDENCE
+            if match.group() == self._core:
+                confidence += 0.01
             if confidence > best[2]:
-                best = (match.group(), _with_modifiers(text, words, place), confidence)
+                name = _with_modifiers(text, words, place)
+                part = self._part(text, words, place)
+                best = (match.group(), f"{name}の{part}" if part else name, confidence)
         return best
+
+    def _part(self, text: str, words: tuple[SpokenWord, ...], place: int) -> str:
+        """「プリンターのインク」: a product that belongs to the one before it."""
+        if place + 2 >= len(words) or words[place + 1].surface != "の":
+            return ""
+        part = words[place + 2]
+        return part.surface if self._products.fullmatch(fold(part.surface).text) else ""
 
     def _service(self, text: str, confidence: float) -> tuple[str, str, float]:
         folded = fold(text).text

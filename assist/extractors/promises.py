@@ -16,18 +16,23 @@ from koemori.audio.call import ChannelRole
 
 _ACT: Final = re.compile(
     r"返金|送り|送付|郵送|発送|再送|配送|交換|届け|連絡|電話|折り返|伺|訪問|支払|払い|手配|報告|回答|返答|再発行|手続|用意|修理|お詫び|"
-    r"差し上げ|お持ち|減額|取り消|返却|補償|調査|確認|対応|改善|参り|まいり|変更|予約|案内|提出|検討|メール|書面"
+    r"差し上げ|お持ち|減額|取り消|返却|補償|調査|確認|対応|改善|参り|まいり|変更|予約|案内|提出|検討|メール|書面|共有"
 )
-_WEAK_ACT: Final = re.compile(r"調査|確認|対応|改善|変更|予約|案内|検討|報告|お詫び|用意|手続")
+_WEAK_ACT: Final = re.compile(
+    r"調査|確認|対応|改善|変更|予約|案内|検討|報告|お詫び|用意|手続|共有|書面|電話(?=で)"
+)
 _COMMIT: Final = re.compile(
     r"(いたします|致します|します|させていただきます|申し上げます|差し上げます|さしあげます|伺います|参ります|まいります|お持ちします|払います|送ります|"
     r"届けます|返します|かけます|上がります|いたしますので|します(?:ので|から|、).*)(?:ね|よ|ので|から)?$"
 )
 _NOT: Final = re.compile(
-    r"(かね|ません|できない|終了|切らせ|お控え|おやめ|少々お待ち|少しお待ち|続(く|き)|場合|失礼(いた|し)|お願い(いた|し)|復唱|代わ|替わ|繋ぎ|つなぎ|転送|と思います|録音|以上の|いかが|よろしい|恐れ入|感謝)"
+    r"(かね|ません|できない|終了|切らせ|お控え|おやめ|少々お待ち|少しお待ち|続(く|き)|場合|失礼(いた|し)|お願い(いた|し)|復唱|代わ|替わ|繋ぎ|つなぎ|転送(?:いた|し)|断り|と思います|録音|以上の|いかが|よろしい|恐れ入|感謝)"
 )
 _SELF: Final = re.compile(
     r"(?:^|[、。\s])(?:お電話(?:を)?(?:代わり|替わり)ました[、。]?)?([^、。\s]{2,14})の([一-龥々ァ-ヴー]{1,6})(?:でございます|です|と申します)"
+)
+_NAME_ALONE: Final = re.compile(
+    r"(?:^|[、。\s]|ます)([一-龥々]{1,4}|[ァ-ヴー]{2,6})(?:でございます|と申します)(?:[、。]|$|この|通話)"
 )
 _TITLES: Final = (
     "店長",
@@ -91,6 +96,9 @@ class PromiseExtractor:
         return [FieldProposal("promises", shown, 0.6, ids)]
 
     def _note_speaker(self, text: str) -> None:
+        alone = _NAME_ALONE.search(text)
+        if alone and _is_name(alone.group(1), text, alone.start(1)):
+            self._who = f"担当の{alone.group(1)}"
         found = _SELF.search(text)
         if found and _is_name(found.group(2), text, found.start(2)):
             title = found.group(1) if found.group(1).endswith(_TITLES) else "担当"
@@ -100,8 +108,8 @@ class PromiseExtractor:
         if _NOT.search(text) or not _COMMIT.search(text) or not _ACT.search(text):
             return None
         times = time_words(text)
-        strong = _ACT.search(_WEAK_ACT.sub("", text))
-        if not times and not strong:
+        acts = _ACT.findall(text)
+        if not times and _WEAK_ACT.fullmatch(acts[-1]):
             return None
         by = _deadline(times)
         what = text

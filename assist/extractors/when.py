@@ -1,7 +1,8 @@
-"""When it happened, as the customer says it, or as the agent reads it back; resolved against the call's date."""
+"""When it happened, as said or read back; resolved against the date of the call."""
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Final
 
@@ -13,6 +14,7 @@ from koemori.assist.timewords import TimeWords, resolved, time_words
 from koemori.assist.types import CallFacts, FieldProposal, Heard
 from koemori.audio.call import ChannelRole
 
+_WEEKDAY: Final = re.compile("([月火水木金土日])曜(?!日)")
 _ASIDE: Final = 0.4
 _TROUBLE: Final = 0.6
 _ANSWERED: Final = 0.7
@@ -45,7 +47,8 @@ class WhenExtractor:
         best = found[0]
         if confidence < self._confidence or (confidence == self._confidence and self._value):
             return []
-        richer = best.said if best.said not in self._value else self._value
+        said = _WEEKDAY.sub(r"\1曜日", best.said)
+        richer = said if said not in self._value else self._value
         self._ids = (
             (*self._ids, heard.utterance_id) if _same(best.said, self._value) else (heard.utterance_id,)
         )

@@ -68,7 +68,10 @@ def _first(pattern: re.Pattern[str], text: str) -> str | None:
     for match in pattern.finditer(text):
         word = match.group(1)
         before = text[: match.start()]
-        if word == "うち" and not before.endswith(("、", "。", "")):
+        after = text[match.end() :]
+        if word in ("うち", "家") and (
+            not after.startswith(("で", "に", "へ", "から", "まで")) or before.endswith("の")
+        ):
             continue
         return _HOME.get(word, word)
     return None

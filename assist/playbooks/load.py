@@ -7,6 +7,7 @@ twice, and texts of another locale for ids that do not exist. It never guesses.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final, TypeVar
@@ -273,15 +274,16 @@ def _read_end_states(file: Path) -> list[EndStateRule]:
 
 def _read_case_words(file: Path) -> CaseWords:
     document = read_toml(file)
-    services = {}
-    for pair in document.texts("services", required=True):
-        name, mark, contract = pair.partition("=")
-        if not mark or not name or not contract:
-            raise document.error("services", "services to hold 'word=contract'", repr(pair))
-        services[name] = contract
+    demand_types = {}
+    for name, pattern in _pairs(document, "demand_types").items():
+        try:
+            demand_types[name] = re.compile(pattern)
+        except re.error as error:
+            raise document.error("demand_types", "regular expressions", f"{name} ({error})") from error
     words = CaseWords(
         products=document.texts("products", required=True),
-        services=services,
+        services=_pairs(document, "services"),
+        demand_types=demand_types,
         places_outer=document.texts("places_outer", required=True),
         places_inner=document.texts("places_inner", required=True),
         families=document.texts("families", required=True),
@@ -292,3 +294,14 @@ def _read_case_words(file: Path) -> CaseWords:
     )
     document.done()
     return words
+
+
+def _pairs(document: Table, key: str) -> dict[str, str]:
+    """A list of `left=right` strings, in order."""
+    found = {}
+    for pair in document.texts(key, required=True):
+        left, mark, right = pair.partition("=")
+        if not mark or not left or not right:
+            raise document.error(key, f"{key} to hold 'left=right'", repr(pair))
+        found[left] = right
+    return found

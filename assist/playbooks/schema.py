@@ -163,6 +163,8 @@ class CaseWords:
     families: tuple[str, ...] = ()
     trouble: tuple[re.Pattern[str], ...] = ()
     grievance: tuple[re.Pattern[str], ...] = ()
+    demand_types: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
+    """A word for what is asked → the words that ask it, in order of precedence."""
     trivial_demands: tuple[re.Pattern[str], ...] = ()
     demand_objects: tuple[re.Pattern[str], ...] = ()
 

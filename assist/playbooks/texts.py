@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 from koemori.assist.errors import PlaybookError
 from koemori.assist.playbooks.schema import ChecklistItem, GuidanceRule, LadderStep, Playbook
 from koemori.assist.playbooks.toml_table import Table, read_toml
 from koemori.assist.types import Category
-
-_T = TypeVar("_T", GuidanceRule, ChecklistItem, LadderStep)
 
 
 def apply_texts(playbook: Playbook, locale: str, file: Path) -> Playbook:
@@ -42,17 +39,12 @@ def apply_texts(playbook: Playbook, locale: str, file: Path) -> Playbook:
         playbook,
         locale=locale,
         labels=labels,
-        rules=tuple(_worded(rule, rules.get(rule.id), ("say", "why", "source")) for rule in playbook.rules),
-        checklist=tuple(
-            _worded(item, items.get(item.id), ("label", "question")) for item in playbook.checklist
-        ),
+        rules=tuple(_rule(rule, rules.get(rule.id)) for rule in playbook.rules),
+        checklist=tuple(_item(item, items.get(item.id)) for item in playbook.checklist),
         ladder=replace(
             playbook.ladder,
             first_words=first_words,
-            steps=tuple(
-                _worded(step, steps.get(step.id), ("label", "say", "why", "source"))
-                for step in playbook.ladder.steps
-            ),
+            steps=tuple(_step(step, steps.get(step.id)) for step in playbook.ladder.steps),
         ),
     )
 
@@ -68,9 +60,35 @@ def _section(document: Table, key: str, ids: Iterable[str]) -> dict[str, Table]:
     return found
 
 
-def _worded(thing: _T, table: Table | None, names: tuple[str, ...]) -> _T:
+def _words(table: Table | None, names: tuple[str, ...]) -> dict[str, str]:
     if table is None:
-        return thing
+        return {}
     words = {name: table.text(name) for name in names if table.has(name)}
     table.done()
-    return replace(thing, **words)
+    return words
+
+
+def _rule(rule: GuidanceRule, table: Table | None) -> GuidanceRule:
+    words = _words(table, ("say", "why", "source"))
+    return replace(
+        rule,
+        say=words.get("say", rule.say),
+        why=words.get("why", rule.why),
+        source=words.get("source", rule.source),
+    )
+
+
+def _step(step: LadderStep, table: Table | None) -> LadderStep:
+    words = _words(table, ("label", "say", "why", "source"))
+    return replace(
+        step,
+        label=words.get("label", step.label),
+        say=words.get("say", step.say),
+        why=words.get("why", step.why),
+        source=words.get("source", step.source),
+    )
+
+
+def _item(item: ChecklistItem, table: Table | None) -> ChecklistItem:
+    words = _words(table, ("label", "question"))
+    return replace(item, label=words.get("label", item.label), question=words.get("question", item.question))
