@@ -65,6 +65,8 @@ class GuardConfig:
 # times.
 _LOOP = re.compile(r"(.{2,12}?)\1{6,}|(.)\2{11,}")
 _LOOP_SHARE = 0.5
+# Speech cut in the middle of a word invites short loops; three times is enough to leave a partial out.
+_SHORT_LOOP = re.compile(r"(.{3,20}?)\1{2,}")
 
 
 @cache
@@ -86,6 +88,7 @@ class PhantomGuard:
             hypothesis.compression_ratio > self._config.compression_ratio
             or hypothesis.mean_log_probability < self._config.least_log_probability
             or _loops(text)
+            or _SHORT_LOOP.search(text)
             or text in _phrases("always")
         )
 

@@ -49,8 +49,8 @@ class SegmenterConfig:
     pre_pad_ms: int = 256
     post_pad_ms: int = 192
     least_speech_ms: int = 128
-    pause_ms: int = 224
-    endpoint_ms: int = 480
+    pause_ms: int = 288
+    endpoint_ms: int = 576
     long_ms: int = 8000
     longest_ms: int = 12_800
     cut_search_ms: int = 3200

@@ -9,8 +9,11 @@ as the sentence grows.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 
-from koemori.models.text import is_spoken
+from koemori.models.text import fold_kana, is_spoken
+
+_SPOKEN_WEIGHT = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +31,11 @@ class StablePrefix:
         self._stable = ""
         self._previous_tail: str | None = None
 
-    @property
-    def stable(self) -> str:
-        """The committed text."""
-        return self._stable
-
     def push(self, hypothesis: str) -> PartialText:
         """Add the text of a newer, longer window; return what to show."""
         tail = text_after(self._stable, hypothesis)
-        if self._previous_tail is None:
-            agreed = ""
-        else:
+        agreed = ""
+        if self._previous_tail is not None:
             agreed = _without_open_end(_common_prefix(self._previous_tail, tail))
         self._stable += agreed
         self._previous_tail = tail[len(agreed) :]
@@ -48,24 +45,27 @@ class StablePrefix:
 def text_after(committed: str, hypothesis: str) -> str:
     """What `hypothesis` says after the words of `committed`, which it may spell in another way.
 
-    The border is the shortest prefix of `hypothesis` nearest to `committed` by edit distance; punctuation
-    right after it goes with the prefix when `committed` ends in punctuation.
+    The border is the shortest prefix of `hypothesis` nearest to `committed` by edit distance, in which
+    katakana equals hiragana and punctuation hardly counts.
     """
     if hypothesis.startswith(committed):
         return hypothesis[len(committed) :]
-    previous = list(range(len(hypothesis) + 1))
-    for row, expected in enumerate(committed, start=1):
-        current = [row]
-        for column, came in enumerate(hypothesis, start=1):
+    came = [(fold_kana(character), _weight(character)) for character in hypothesis]
+    previous = list(accumulate((weight for _, weight in came), initial=0))
+    for expected in committed:
+        folded, missing = fold_kana(expected), _weight(expected)
+        current = [previous[0] + missing]
+        for column, (character, extra) in enumerate(came, start=1):
+            swapped = 0 if folded == character else max(missing, extra)
             current.append(
-                min(previous[column] + 1, current[-1] + 1, previous[column - 1] + (expected != came))
+                min(previous[column] + missing, current[-1] + extra, previous[column - 1] + swapped)
             )
         previous = current
-    border = previous.index(min(previous))
-    tail = hypothesis[border:]
-    if committed and not is_spoken(committed[-1]):
-        tail = tail[_leading_marks(tail) :]
-    return tail
+    return hypothesis[previous.index(min(previous)) :]
+
+
+def _weight(character: str) -> int:
+    return _SPOKEN_WEIGHT if is_spoken(character) else 1
 
 
 def _common_prefix(first: str, second: str) -> str:
@@ -78,15 +78,8 @@ def _common_prefix(first: str, second: str) -> str:
 
 
 def _without_open_end(agreed: str) -> str:
-    """Drop punctuation at the end, and a mark that would combine with what follows."""
+    """Drop punctuation at the end."""
     end = len(agreed)
     while end and not is_spoken(agreed[end - 1]):
         end -= 1
     return agreed[:end]
-
-
-def _leading_marks(text: str) -> int:
-    count = 0
-    while count < len(text) and not is_spoken(text[count]):
-        count += 1
-    return count

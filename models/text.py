@@ -13,14 +13,18 @@ def normalize(text: str) -> str:
 
     The long-vowel mark ー stays: it is part of a word.
     """
-    return "".join(
-        character for character in unicodedata.normalize("NFKC", text).lower() if is_spoken(character)
-    )
+    spoken = "".join(filter(is_spoken, unicodedata.normalize("NFKC", text).lower()))
+    return unicodedata.normalize("NFKC", spoken)
 
 
 def is_spoken(character: str) -> bool:
     """True for a letter, digit, combining mark or ー; False for punctuation, symbols and spaces."""
     return character == _LONG_VOWEL_MARK or unicodedata.category(character)[0] in "LNM"
+
+
+def fold_kana(character: str) -> str:
+    """The hiragana of a katakana letter; any other character as it is."""
+    return chr(ord(character) - 0x60) if "ァ" <= character <= "ヶ" else character
 
 
 def edit_distance(reference: Sequence[object], hypothesis: Sequence[object]) -> int:

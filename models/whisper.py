@@ -51,7 +51,9 @@ class WhisperConfig:
         replicas: Windows decoded at the same time; they share one copy of the weights on a CPU.
         threads: Threads per window; two gain nothing on short windows.
         beam_size: Beam of finals; partials are greedy.
-        least_window_ms: Shortest spectrogram.
+        least_window_ms: Shortest spectrogram of a partial.
+        least_final_window_ms: Shortest spectrogram of a final; at six seconds, answers of one second were
+            now and then said twice.
         margin_ms: Silence after the audio, at least.
         tokens_per_second: With `tokens_margin`, the most tokens a partial may have.
         retry_compression_ratio: Above this a final is a loop and is decoded again in 30 s.
@@ -64,6 +66,7 @@ class WhisperConfig:
     threads: int = 1
     beam_size: int = 5
     least_window_ms: int = 6000
+    least_final_window_ms: int = 8000
     margin_ms: int = 1000
     tokens_per_second: int = 9
     tokens_margin: int = 8
@@ -152,7 +155,8 @@ class WhisperTranscriber:
 
     def _window_frames(self, request: TranscriptionRequest) -> int:
         length_ms = len(request.segment.samples) * 1000 // SAMPLE_RATE_HZ
-        window_ms = max(self._config.least_window_ms, length_ms + self._config.margin_ms)
+        least_ms = self._config.least_final_window_ms if request.final else self._config.least_window_ms
+        window_ms = max(least_ms, length_ms + self._config.margin_ms)
         return min(window_ms // 10, _MOST_FRAMES)
 
     def _spectrogram(self, samples: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
