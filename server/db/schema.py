@@ -59,7 +59,7 @@ def upgrade(url: str) -> str:
     engine = make_engine(url)
     try:
         with engine.begin() as connection:
-            config = _config()
+            config = alembic_config()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     finally:
@@ -69,7 +69,7 @@ def upgrade(url: str) -> str:
 
 def newest_revision() -> str:
     """The revision this version of Koemori works with."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
+    head = ScriptDirectory.from_config(alembic_config()).get_current_head()
     if head is None:
         raise SchemaVersionError("a migration in the package", None)
     return head
@@ -101,7 +101,8 @@ def check(engine: Engine) -> None:
         raise SchemaVersionError(expected, came)
 
 
-def _config() -> Config:
+def alembic_config() -> Config:
+    """What Alembic needs to find the migrations of the package."""
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     return config
