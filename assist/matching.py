@@ -31,6 +31,7 @@ _Place = tuple[int, int, bool]
 NEAR: Final = 3
 GAPS: Final = {"~": 12, "~~": 30}
 _SHORT_KANA: Final = 4
+_SHORTEST_KANA: Final = 2
 _SHORTEST_READING: Final = 3
 _SHORT_READING: Final = 4
 _SPLIT = re.compile(r"\{[^}]*\}|[^|{}]+")
@@ -162,7 +163,7 @@ def literal(word: str) -> Literal:
         analysis.surface,
         reading,
         short and not word.startswith("*"),
-        short and len(analysis.surface) < _SHORT_KANA and not word.endswith("*"),
+        kana and len(analysis.surface) <= _SHORTEST_KANA and not word.endswith("*"),
     )
 
 
