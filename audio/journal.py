@@ -35,11 +35,13 @@ from koemori.audio.journal_format import (
     open_body,
     record_size,
 )
-from koemori.audio.journal_reader import JournalCall, JournalScan, read_calls
-from koemori.audio.journal_writer import SegmentWriter
+from koemori.audio.journal_reader import JournalScan, read_calls
+from koemori.audio.journal_records import JournalCall
+from koemori.audio.journal_writer import LOSS_BOUND_MS, SegmentWriter
 from koemori.audio.recording import CallRecorder, JournalHead
 
 __all__ = [
+    "LOSS_BOUND_MS",
     "CallRecorder",
     "Journal",
     "JournalAlarm",

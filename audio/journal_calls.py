@@ -18,13 +18,17 @@ from koemori.audio.journal_format import (
     parse_close,
     to_json,
 )
-from koemori.audio.journal_reader import Extent, JournalCall
+from koemori.audio.journal_records import Extent, JournalCall
 from koemori.audio.recording import JournalHead
 
 
 @dataclass(frozen=True, slots=True)
 class JournalAlarm:
-    """Something an operator must hear of: `journal-write-failed`, `journal-no-file`, `journal-overflow`."""
+    """Something an operator must hear of.
+
+    `code` is one of `journal-write-failed`, `journal-no-file`, `journal-overflow`, `journal-slow` (records
+    were durable later than promised) and `journal-writer-failed`.
+    """
 
     code: str
     facts: Mapping[str, int | str]
@@ -47,7 +51,8 @@ class CallState:
     last_time: tuple[int, int] = (0, 0)
     durable_seq: int = 0
     durable_chain: bytes = b""
-    cut_samples: dict[int, int] = field(default_factory=dict)
+    breaks: Mapping[int, bytes] = field(default_factory=dict)
+    cut_samples: Mapping[int, int] = field(default_factory=dict)
     unlinked_records: int = 0
 
     @classmethod
@@ -57,7 +62,7 @@ class CallState:
             raw_id,
             call.facts,
             cipher,
-            seq=call.head.record_count,
+            seq=call.next_seq,
             chain=call.head.chain,
             ends=dict(call.head.samples),
             ended=call.ended,
@@ -66,6 +71,7 @@ class CallState:
             last_time=(call.last_wall_ns, call.last_monotonic_ns),
             durable_seq=call.head.record_count,
             durable_chain=call.head.chain,
+            breaks=call.breaks,
             cut_samples=call.cut_samples,
             unlinked_records=call.unlinked_records,
         )
@@ -91,6 +97,8 @@ class CallState:
             last_wall_ns=self.last_time[0],
             first_monotonic_ns=self.first_time[1],
             last_monotonic_ns=self.last_time[1],
+            next_seq=self.seq,
+            breaks=self.breaks,
             cut_samples=self.cut_samples,
             unlinked_records=self.unlinked_records,
             released=False,

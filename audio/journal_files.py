@@ -40,6 +40,15 @@ def sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
+def sync_file(path: Path) -> None:
+    """Make a finished file's content durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def make_directory(directory: Path) -> None:
     """Create a directory readable by this user only, with its parents, and make the entry durable."""
     if directory.is_dir():
@@ -93,10 +102,15 @@ class DirectoryLock:
         """Take the lock.
 
         Raises:
-            JournalError: Another process holds it.
+            JournalError: Another process holds it, or the directory cannot be made or written.
         """
-        make_directory(directory)
-        self._descriptor = os.open(directory / _LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            make_directory(directory)
+            self._descriptor = os.open(directory / _LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise JournalError(
+                f"expected to keep the journal in {directory}; got {error.strerror or 'an I/O error'}"
+            ) from error
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -1,23 +1,20 @@
-"""Reading a journal back: every call's longest chain of valid records, and what could not be believed.
+"""Reading a journal back: every call's valid records, and what could not be believed.
 
-A scan never writes. A record counts when its bytes are whole, its chain value follows from the record before
-it, and its number is the next one; a record that was written twice (after a failed sync, into the next
-file) counts once. After bytes that are no record the scan looks for the next one, so that damage in one call
-does not take the others with it.
+A scan never writes. A record counts when its bytes are whole, its number is the next one and its chain
+value follows from the record before it; a record that was written twice (after a failed sync, into the next
+file) counts once. After bytes that are no record the scan looks for the next one, so that damage in one
+call does not take the others with it. Records behind a damaged one still count when they follow from the
+chain value that the damaged one states, or from each other; the break is told.
 """
 
 from __future__ import annotations
 
-import logging
 from array import array
 from collections import OrderedDict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
-from koemori.audio.call import CallEnded, CallId, CallStarted
-from koemori.audio.errors import JournalError
+from koemori.audio.call import CallEnded
 from koemori.audio.ids import bytes_to_call_id, id_to_bytes
 from koemori.audio.journal_files import segment_numbers, segment_path
 from koemori.audio.journal_format import (
@@ -25,8 +22,6 @@ from koemori.audio.journal_format import (
     HEADER_BYTES,
     MAGIC,
     OpenFacts,
-    PayloadCipher,
-    PlainCipher,
     Record,
     RecordHeader,
     RecordType,
@@ -39,152 +34,10 @@ from koemori.audio.journal_format import (
     parse_record,
     record_size,
 )
+from koemori.audio.journal_records import Extent, JournalCall, read_record
 from koemori.audio.recording import JournalHead
 
-_log = logging.getLogger(__name__)
 _RECENT_CHAINS = 1024
-_OPEN_STREAMS = 8
-_READ_BUFFER_BYTES = 1 << 18
-_CIPHERS: dict[str, PayloadCipher] = {PlainCipher.cipher_id: PlainCipher()}
-
-
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """Records of one call in one file, by byte offset."""
-
-    path: Path
-    offsets: array[int]
-
-
-@dataclass(frozen=True, slots=True)
-class JournalCall:
-    """One call as its journal tells it.
-
-    Attributes:
-        facts: What the open record says.
-        head: Chain value, record count and end per channel of the valid records.
-        ended: The close record's content; None for a call that was cut off.
-        extents: Where the records lie, in order.
-        last_wall_ns: Wall time of the last record.
-        first_wall_ns: Wall time of the open record; with the monotonic pair it shows a stepped clock.
-        first_monotonic_ns: Monotonic time of the open record.
-        last_monotonic_ns: Monotonic time of the last record.
-        cut_samples: End per channel that a cut-off last record names, where it goes past the valid ones.
-        unlinked_records: Whole records of this call that do not follow from the valid ones.
-        released: True once the sealed recording has taken the journal's place.
-    """
-
-    facts: OpenFacts
-    head: JournalHead
-    ended: CallEnded | None
-    extents: tuple[Extent, ...]
-    first_wall_ns: int
-    last_wall_ns: int
-    first_monotonic_ns: int
-    last_monotonic_ns: int
-    cut_samples: dict[int, int]
-    unlinked_records: int
-    released: bool
-
-    @property
-    def call_id(self) -> CallId:
-        """The call's id."""
-        return self.facts.started.call_id
-
-    @property
-    def started(self) -> CallStarted:
-        """The event the call began with."""
-        return self.facts.started
-
-    def records(self) -> Iterator[tuple[int, int, Record]]:
-        """Yield (extent number, offset, record) in order, with plain payloads, checking the chain again.
-
-        Raises:
-            JournalError: A record has changed since the scan, or the chain does not end at `head`.
-        """
-        cipher = cipher_of(self.facts.cipher_id)
-        chain = b""
-        for number, extent in enumerate(self.extents):
-            with extent.path.open("rb", buffering=_READ_BUFFER_BYTES) as stream:
-                for offset in extent.offsets:
-                    stream.seek(offset)
-                    head_bytes = stream.read(HEADER_BYTES)
-                    header = parse_header(head_bytes, 0)
-                    if header is None:
-                        raise JournalError(
-                            f"expected a record at byte {offset} of {extent.path.name}; got none"
-                        )
-                    body = stream.read(record_size(header.payload_bytes) - HEADER_BYTES)
-                    record = parse_record(head_bytes + body, 0)
-                    stored = b"" if record is None else record.payload
-                    chain = (
-                        chain_next(chain, head_bytes, stored) if chain else chain_first(head_bytes, stored)
-                    )
-                    if record is None or chain != record.chain:
-                        raise JournalError(
-                            f"expected record {header.seq} at byte {offset} of {extent.path.name} to fit the "
-                            "chain; it does not"
-                        )
-                    plain = stored
-                    if header.type is not RecordType.OPEN:
-                        plain = cipher.open(stored, seq=header.seq, header=head_bytes)
-                    yield number, offset, Record(header, plain, record.chain)
-        if chain != self.head.chain:
-            raise JournalError(
-                f"expected {self.head.record_count} records up to the chain's head; the end is missing"
-            )
-
-
-class PayloadReader:
-    """Reads single payloads of a call by place; the chain was checked by whoever found the places."""
-
-    def __init__(self, call: JournalCall) -> None:
-        self._call = call
-        self._cipher = cipher_of(call.facts.cipher_id)
-        self._streams: OrderedDict[int, BinaryIO] = OrderedDict()
-
-    def __enter__(self) -> PayloadReader:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        while self._streams:
-            self._streams.popitem()[1].close()
-
-    def read(self, extent: int, offset: int) -> bytes:
-        """Return the plain payload of the record at a place that `JournalCall.records` gave.
-
-        Raises:
-            JournalError: There is no record any more.
-        """
-        stream = self._stream(extent)
-        stream.seek(offset)
-        head_bytes = stream.read(HEADER_BYTES)
-        header = parse_header(head_bytes, 0)
-        if header is None:
-            raise JournalError(f"expected a record at byte {offset}; got none")
-        return self._cipher.open(stream.read(header.payload_bytes), seq=header.seq, header=head_bytes)
-
-    def _stream(self, extent: int) -> BinaryIO:
-        stream = self._streams.get(extent)
-        if stream is None:
-            if len(self._streams) >= _OPEN_STREAMS:
-                self._streams.popitem(last=False)[1].close()
-            stream = self._streams[extent] = self._call.extents[extent].path.open(
-                "rb", buffering=_READ_BUFFER_BYTES
-            )
-        return stream
-
-
-def cipher_of(cipher_id: str) -> PayloadCipher:
-    """Return the cipher an open record names.
-
-    Raises:
-        JournalError: No such cipher.
-    """
-    try:
-        return _CIPHERS[cipher_id]
-    except KeyError:
-        raise JournalError(f"expected a cipher of {sorted(_CIPHERS)}; got {cipher_id!r}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +70,7 @@ def scan(directory: Path) -> JournalScan:
     paths = [segment_path(directory, number) for number in segment_numbers(directory)]
     for path in paths:
         walk.read(path)
+    walk.relink()
     return JournalScan(walk.calls(), walk.torn_tails(), tuple(paths))
 
 
@@ -228,10 +82,13 @@ class _CallWalk:
     last: RecordHeader
     extents: list[Extent] = field(default_factory=list)
     record_count: int = 1
+    next_seq: int = 1
+    breaks: dict[int, bytes] = field(default_factory=dict)
+    unlinked: list[tuple[int, Path, int]] = field(default_factory=list)
+    """Whole records that did not follow when they were read: (seq, file, offset)."""
     ends: dict[int, int] = field(default_factory=dict)
     ended: CallEnded | None = None
     cut: dict[int, int] = field(default_factory=dict)
-    unlinked: int = 0
     recent: OrderedDict[int, bytes] = field(default_factory=OrderedDict)
 
     def note(self, path: Path, offset: int, record: Record) -> None:
@@ -246,6 +103,7 @@ class _CallWalk:
         header = record.header
         self.chain, self.last = record.chain, header
         self.record_count += 1
+        self.next_seq = header.seq + 1
         if header.type is RecordType.AUDIO:
             self._reach(header.channel, header.first_sample + len(record.payload) // 2)
         elif header.type is RecordType.GAP:
@@ -255,6 +113,32 @@ class _CallWalk:
 
     def _reach(self, channel: int, end_sample: int) -> None:
         self.ends[channel] = max(self.ends.get(channel, 0), end_sample)
+
+    def relink(self) -> None:
+        """Take in what follows from the chain value of a damaged record, or from an unlinked one.
+
+        Only after all files have been read: a record may have been written again further on.
+        """
+        stated: tuple[int, bytes] | None = None
+        left: list[tuple[int, Path, int]] = []
+        for seq, path, offset in sorted(self.unlinked, key=lambda place: place[0]):
+            if seq < self.next_seq:
+                continue
+            with path.open("rb") as stream:
+                raw_header, record = read_record(stream, offset)
+            if seq == self.next_seq:
+                link: bytes | None = self.chain
+            else:
+                link = stated[1] if stated is not None and stated[0] == seq - 1 else None
+            if link is None or chain_next(link, raw_header, record.payload) != record.chain:
+                stated = (seq, record.chain)
+                left.append((seq, path, offset))
+                continue
+            if seq != self.next_seq:
+                self.breaks[self.record_count] = link
+            self.take(record)
+            self.note(path, offset, record)
+        self.unlinked = left
 
     def cut_off(self, header: RecordHeader) -> None:
         """Believe a broken audio record's header only for a length up to one second."""
@@ -298,7 +182,7 @@ class _Walk:
         if call is None or header is None:
             return
         if whole:
-            call.unlinked += 1
+            call.unlinked.append((header.seq, path, offset))
         else:
             call.cut_off(header)
 
@@ -313,9 +197,9 @@ class _Walk:
                 return self._accept_open(path, offset, record, raw_header)
             self._orphans.append((header.call_id, path, offset))
             return True
-        if header.seq < call.record_count:
+        if header.seq < call.next_seq:
             return call.recent.get(header.seq, record.chain) == record.chain
-        if header.seq != call.record_count:
+        if header.seq != call.next_seq:
             return False
         if chain_next(call.chain, raw_header, record.payload) != record.chain:
             return False
@@ -339,6 +223,11 @@ class _Walk:
         self._calls[record.header.call_id] = walk
         return True
 
+    def relink(self) -> None:
+        for raw, call in self._calls.items():
+            if call.unlinked and raw not in self._released:
+                call.relink()
+
     def torn_tails(self) -> tuple[TornTail, ...]:
         for call_id, path, offset in self._orphans:
             if call_id not in self._released:
@@ -361,8 +250,10 @@ class _Walk:
                 last_wall_ns=walk.last.wall_ns,
                 first_monotonic_ns=walk.first.monotonic_ns,
                 last_monotonic_ns=walk.last.monotonic_ns,
+                next_seq=walk.next_seq,
+                breaks=walk.breaks,
                 cut_samples=walk.cut,
-                unlinked_records=walk.unlinked,
+                unlinked_records=len(walk.unlinked),
                 released=raw in self._released,
             )
             for raw, walk in self._calls.items()

@@ -32,6 +32,9 @@ from koemori.audio.journal_reader import JournalScan
 
 _BATCH_RECORDS = 256
 _IDLE_FILE_BYTES = 16_384
+LOSS_BOUND_MS = 250
+"""What may be lost at most when the process or the machine dies."""
+_SLOW_ALARM_EVERY_NS = 10_000_000_000
 _RETRY_S = (0.05, 0.2, 1.0, 5.0)
 
 
@@ -73,6 +76,7 @@ class SegmentWriter:
         self._number = max(segment_numbers(directory), default=0)
         self._file: SegmentFile | None = None
         self._position = 0
+        self._quiet_until_ns = 0
         self._begin_file({"reason": "start"})
 
     def adopt(self, scan: JournalScan) -> None:
@@ -172,7 +176,16 @@ class SegmentWriter:
         self._file.sync()
         self.sync_ms.append((time.perf_counter() - began) * 1000)
         self.syncs += 1
+        self._watch_age()
         self._settle()
+
+    def _watch_age(self) -> None:
+        """Tell when the promise of at most 250 ms would have been broken by a loss of power just now."""
+        now_ns = time.monotonic_ns()
+        age_ms = (now_ns - self.oldest_ns) // 1_000_000 if self.oldest_ns else 0
+        if age_ms > LOSS_BOUND_MS and now_ns >= self._quiet_until_ns:
+            self._quiet_until_ns = now_ns + _SLOW_ALARM_EVERY_NS
+            self._alarm("journal-slow", {"age_ms": age_ms, "sync_ms": int(self.sync_ms[-1])})
 
     def _settle(self) -> None:
         path = segment_path(self._directory, self._number)

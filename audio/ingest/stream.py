@@ -25,9 +25,11 @@ from koemori.audio.codecs.g711 import decode_alaw, decode_mulaw
 from koemori.audio.errors import MediaMessageError
 from koemori.audio.frames import SourceEvent, samples_to_ms
 from koemori.audio.ids import new_call_id
-from koemori.audio.ingest.dialects.load import Dialect, find
+from koemori.audio.ingest.dialects.load import Dialect, find, load_dialect
 from koemori.audio.ingest.track import Chunk, Track, TrackCounters, TrackLimits
 from numpy.typing import NDArray
+
+__all__ = ["MediaLimits", "MediaStream", "load_dialect"]
 
 _MIN_RATE_HZ = 8_000
 _MAX_RATE_HZ = 48_000

@@ -14,19 +14,24 @@ from pathlib import Path
 
 from koemori.audio.call import CallEnded, CallId, CallStarted
 from koemori.audio.frames import samples_to_ms
-from koemori.audio.journal import Journal, JournalCall
-from koemori.audio.journal_files import TORN_DIRECTORY, make_directory, segment_numbers, sync_directory
+from koemori.audio.journal import LOSS_BOUND_MS, Journal, JournalCall
+from koemori.audio.journal_files import (
+    TORN_DIRECTORY,
+    make_directory,
+    segment_numbers,
+    sync_directory,
+    sync_file,
+)
 from koemori.audio.journal_reader import TornTail, scan
 from koemori.server.archive.errors import SealError
 from koemori.server.archive.sealing import SealedRecording, seal_call
 from koemori.server.archive.store import LocalRecordingStore, RecordingStore
 
 _log = logging.getLogger(__name__)
+__all__ = ["JOURNAL_DIRECTORY", "LOSS_BOUND_MS", "RecoveredCall", "recover"]
 JOURNAL_DIRECTORY = "journal"
 RECOVERED = "recovered"
 _CLOSE_TIMEOUT_S = 30.0
-LOSS_BOUND_MS = 250
-"""What a kill can have taken before it reached the journal, by the recorder's commit rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,8 @@ def recover(
     try:
         found = scan(directory)
         torn_bytes = sum(_keep_aside(directory, tail) for tail in found.torn)
+        if torn_bytes:
+            _log.warning("journal bytes kept aside", extra={"torn_bytes": torn_bytes})
         journal.adopt(found)
         store = LocalRecordingStore(archive_dir)
         return [
@@ -154,5 +161,6 @@ def _keep_aside(directory: Path, tail: TornTail) -> int:
             stream.seek(tail.offset)
             target.write_bytes(stream.read(tail.byte_count))
         target.chmod(0o400)
+        sync_file(target)
         sync_directory(aside)
     return tail.byte_count

@@ -184,6 +184,7 @@ def manifest_body(call: JournalCall, timeline: Timeline, pcm_digest: str, master
         "journal": {
             "chain": call.head.chain.hex(),
             "record_count": call.head.record_count,
+            "breaks": [{"after_records": index} for index in sorted(call.breaks)],
             "unlinked_records": call.unlinked_records,
             "cipher": call.facts.cipher_id,
         },

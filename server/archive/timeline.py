@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from koemori.audio.frames import GapCause, ms_to_samples
 from koemori.audio.journal_format import RecordType, from_json
-from koemori.audio.journal_reader import JournalCall, PayloadReader
+from koemori.audio.journal_records import JournalCall, PayloadReader
 from koemori.server.archive.ledger import Ledger, channel_ledger
 from numpy.typing import NDArray
 

@@ -1,4 +1,4 @@
-"""Whatever happens to a journal's bytes, reading keeps the longest valid beginning of each call only."""
+"""Whatever happens to a journal's bytes, reading keeps the valid records of each call and no others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from koemori.audio.errors import JournalError
 from koemori.audio.journal import Journal
 from koemori.audio.journal_format import RecordType, parse_close, parse_header, parse_open
-from koemori.audio.journal_reader import JournalCall, JournalScan, cipher_of, read_calls, scan
+from koemori.audio.journal_reader import JournalScan, read_calls, scan
+from koemori.audio.journal_records import JournalCall, cipher_of
 
 from tests.fakes.recorded import ended, gap, new_call, steps
 
@@ -49,11 +50,15 @@ def whole(directory: Path) -> dict[str, list[bytes]]:
     return {call.call_id: chains(call) for call in read_calls(directory)}
 
 
-def check_prefixes(found: JournalScan, original: dict[str, list[bytes]]) -> dict[str, int]:
-    """Every call read is a beginning of an original one; return how many records of each are gone."""
+def check_kept(found: JournalScan, original: dict[str, list[bytes]]) -> dict[str, int]:
+    """What is read of a call is original records in order, breaks told; return how many of each are gone."""
     kept = {call.call_id: chains(call) for call in found.calls if call.call_id in original}
-    for call_id, records in kept.items():
-        assert records == original[call_id][: len(records)]
+    for call in found.calls:
+        records = kept.get(call.call_id, [])
+        positions = [original[call.call_id].index(chain) for chain in records]
+        assert positions == sorted(set(positions))
+        leaps = [at for at in range(1, len(positions)) if positions[at] != positions[at - 1] + 1]
+        assert not records or leaps == sorted(call.breaks)
     return {call_id: len(records) - len(kept.get(call_id, [])) for call_id, records in original.items()}
 
 
@@ -72,7 +77,7 @@ def test_an_untouched_journal_is_read_whole(recorded: Path) -> None:
     found = scan(recorded)
     assert found.torn == ()
     assert [call.ended is not None for call in found.calls if not call.released] == [False, True, False]
-    assert check_prefixes(found, whole(recorded)) == dict.fromkeys(whole(recorded), 0)
+    assert check_kept(found, whole(recorded)) == dict.fromkeys(whole(recorded), 0)
 
 
 def test_a_missing_directory_is_an_empty_journal(tmp_path: Path) -> None:
@@ -89,7 +94,7 @@ def test_a_cut_end_loses_only_what_was_cut(
     keep = data.draw(st.integers(0, size))
     last.write_bytes(last.read_bytes()[:keep])
     found = scan(last.parent)
-    lost = sum(check_prefixes(found, whole(recorded)).values())
+    lost = sum(check_kept(found, whole(recorded)).values())
     assert sum(tail.byte_count for tail in found.torn) <= size
     if keep == size:
         assert lost == 0
@@ -97,7 +102,7 @@ def test_a_cut_end_loses_only_what_was_cut(
 
 @given(data=st.data())
 @PROPERTY
-def test_a_flipped_bit_is_found_and_costs_no_other_call(
+def test_a_flipped_bit_is_found_and_costs_two_records_at_most(
     recorded: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     files = copied(recorded, tmp_path_factory)
@@ -107,10 +112,12 @@ def test_a_flipped_bit_is_found_and_costs_no_other_call(
     raw[at] ^= 1 << data.draw(st.integers(0, 7))
     path.write_bytes(raw)
     found = scan(path.parent)
-    lost = check_prefixes(found, whole(recorded))
+    lost = check_kept(found, whole(recorded))
     assert [tail.path for tail in found.torn if tail.path == path] == [path]
     assert min(tail.offset for tail in found.torn if tail.path == path) <= at
     assert sum(count > 0 for count in lost.values()) <= 1
+    for call_id, count in lost.items():
+        assert count <= 2 or count == len(whole(recorded)[call_id]), "only a damaged open record costs a call"
 
 
 @given(data=st.data())
@@ -123,7 +130,7 @@ def test_a_tail_of_zeroes_is_a_cut_end(
     keep = data.draw(st.integers(0, len(raw)))
     last.write_bytes(raw[:keep] + bytes(data.draw(st.integers(1, 5000))))
     found = scan(last.parent)
-    check_prefixes(found, whole(recorded))
+    check_kept(found, whole(recorded))
     assert len(found.torn) == 1
 
 
@@ -138,7 +145,7 @@ def test_foreign_bytes_in_the_middle_are_stepped_over(
     at = data.draw(st.sampled_from(starts))
     path.write_bytes(raw[:at] + b"x" + junk + raw[at:])
     found = scan(path.parent)
-    assert sum(check_prefixes(found, whole(recorded)).values()) == 0
+    assert sum(check_kept(found, whole(recorded)).values()) == 0
 
 
 def test_only_zeroes_behind_the_records_are_blank(
@@ -150,7 +157,7 @@ def test_only_zeroes_behind_the_records_are_blank(
         stream.write(bytes(4096))
     (tail,) = scan(last.parent).torn
     assert (tail.offset, tail.byte_count, tail.blank) == (size, 4096, True)
-    assert sum(check_prefixes(scan(last.parent), whole(recorded)).values()) == 0
+    assert sum(check_kept(scan(last.parent), whole(recorded)).values()) == 0
 
 
 def test_a_cut_audio_record_still_tells_where_it_would_have_ended(
@@ -178,6 +185,22 @@ def test_records_that_change_after_the_scan_are_refused(
     path.write_bytes(raw)
     with pytest.raises(JournalError, match="fit the chain"):
         list(call.records())
+
+
+def test_records_behind_a_damaged_one_are_kept_and_the_break_is_told(
+    recorded: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = copied(recorded, tmp_path_factory)[0]
+    call = read_calls(path.parent)[0]
+    original = chains(call)
+    raw = bytearray(path.read_bytes())
+    raw[call.extents[0].offsets[3] + 70] ^= 1
+    path.write_bytes(raw)
+    damaged = read_calls(path.parent)[0]
+    assert chains(damaged) == original[:3] + original[4:]
+    assert damaged.breaks == {3: original[3]}
+    assert damaged.head.record_count == damaged.next_seq - 1 == len(original) - 1
+    assert damaged.unlinked_records == 1
 
 
 def test_an_unknown_cipher_is_told() -> None:

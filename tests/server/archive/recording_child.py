@@ -1,7 +1,7 @@
 """A process that records a call at the pace of a phone line until it is killed.
 
-Run as `python recording_child.py ARCHIVE`. After each push it says on stdout how many frames it has pushed, one
-line each. Frame n of channel c holds the samples of `tests.fakes.recorded.samples_of`.
+Run as `python recording_child.py ARCHIVE`. After each push it says on stdout how many frames it has pushed,
+one line each. Frame n of channel c holds the samples of `tests.fakes.recorded.samples_of`.
 """
 
 from __future__ import annotations
