@@ -32,12 +32,12 @@ from koemori.server.db.call_store import CallRecords, DatabaseCallStore
 from koemori.server.db.engine import Database
 from koemori.server.search.sqlite import SqliteTranscriptIndex
 from koemori.server.telemetry import Metrics
-from koemori.server.ws import desk, wallboard
+from koemori.server.ws import desk, media, wallboard
 from koemori.server.ws.tickets import Tickets
 
 logger = logging.getLogger(__name__)
 SHUTDOWN = "shutdown"
-SOCKETS = (desk.router, wallboard.router)
+SOCKETS = (desk.router, wallboard.router, media.router)
 
 
 class OpenPipeline(Protocol):

@@ -6,23 +6,34 @@ import asyncio
 import errno
 import logging
 import os
+import signal
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any
 
+import uvicorn
+from fastapi import FastAPI
 from koemori.audio.errors import KoemoriError
+from koemori.server.api.dependencies import Services
+from koemori.server.app import SHUTDOWN, create_app
+from koemori.server.calls.live import LiveCalls
 from koemori.server.config import Settings
 from koemori.server.telemetry import configure_logging
-
-if TYPE_CHECKING:
-    import uvicorn
-    from fastapi import FastAPI
 
 logger = logging.getLogger(__name__)
 
 MAX_SOCKET_MESSAGE_BYTES = 1 << 20
 SHUTDOWN_PATIENCE_S = 60
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to us: they must seal calls before sockets close."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 class ServiceError(KoemoriError):
@@ -34,8 +45,36 @@ class ServiceError(KoemoriError):
         super().__init__(f"{what}: expected {expected}; got {came}")
 
 
-def serve_until_stopped(settings: Settings) -> int:
-    """Run the service until a signal; 0 when it ended as asked.
+@dataclass(slots=True)
+class RunningService:
+    """A service that answers requests.
+
+    Attributes:
+        port: Where it listens.
+        services: Its parts.
+    """
+
+    port: int
+    services: Services
+    server: uvicorn.Server
+    _stopping: asyncio.Task[None] | None = None
+
+    def stop(self) -> None:
+        """Seal every call, then close; a second time closes at once."""
+        if self._stopping is None:
+            self._stopping = asyncio.get_running_loop().create_task(self._stop(), name="service-stop")
+        else:
+            self.server.force_exit = True
+
+    async def _stop(self) -> None:
+        live = self.services.live
+        if isinstance(live, LiveCalls):
+            await live.drain(SHUTDOWN)
+        self.server.should_exit = True
+
+
+def serve_until_stopped(settings: Settings) -> bool:
+    """Run the service until SIGTERM or SIGINT; True when it was SIGINT.
 
     Raises:
         ServiceError: The port is taken or cannot be had.
@@ -44,10 +83,9 @@ def serve_until_stopped(settings: Settings) -> int:
     configure_logging(settings.logging)
     listener = bind(settings.server.host, settings.server.port)
     try:
-        asyncio.run(run_service(settings, listener))
+        return asyncio.run(run_service(settings, listener))
     finally:
         listener.close()
-    return 0
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -75,23 +113,21 @@ def bind(host: str, port: int) -> socket.socket:
 async def run_service(
     settings: Settings,
     listener: socket.socket,
-    started: Callable[[int], None] | None = None,
-    stop: asyncio.Event | None = None,
-) -> None:
-    """Serve on `listener` until a signal (or `stop`); seals every call before it returns.
+    started: Callable[[RunningService], None] | None = None,
+) -> bool:
+    """Serve on `listener` until a signal or `RunningService.stop`; seals every call before it returns.
 
     Args:
         settings: All settings.
         listener: From `bind`.
-        started: Told the port once requests are answered.
-        stop: Set it to end the service.
+        started: Told once requests are answered.
+
+    Returns:
+        Whether SIGINT ended it.
 
     Raises:
         KoemoriError: The application could not start; the error says why.
     """
-    import uvicorn
-    from koemori.server.app import create_app
-
     app = create_app(settings)
     failures: list[Exception] = []
     _watch_lifespan(app, failures)
@@ -105,31 +141,56 @@ async def run_service(
         timeout_graceful_shutdown=SHUTDOWN_PATIENCE_S,
         server_header=False,
     )
-    server = uvicorn.Server(config)
-    watcher = asyncio.create_task(_watch(server, listener, started, stop))
+    server = _Server(config)
+    signals = _Signals(server)
+    watcher = asyncio.create_task(_when_started(server, app, listener, signals, started))
     try:
         await server.serve(sockets=[listener])
     finally:
         watcher.cancel()
+        signals.end()
     if failures:
         raise failures[0]
+    return signals.interrupted
 
 
-async def _watch(
+class _Signals:
+    """SIGTERM and SIGINT stop the service properly; before it has started, at once."""
+
+    def __init__(self, server: uvicorn.Server) -> None:
+        self.running: RunningService | None = None
+        self.interrupted = False
+        self._server = server
+        self._loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._loop.add_signal_handler(number, self._came, number)
+
+    def _came(self, number: signal.Signals) -> None:
+        self.interrupted = self.interrupted or number is signal.SIGINT
+        if self.running is None:
+            self._server.should_exit = True
+        else:
+            self.running.stop()
+
+    def end(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._loop.remove_signal_handler(number)
+
+
+async def _when_started(
     server: uvicorn.Server,
+    app: FastAPI,
     listener: socket.socket,
-    started: Callable[[int], None] | None,
-    stop: asyncio.Event | None,
+    signals: _Signals,
+    started: Callable[[RunningService], None] | None,
 ) -> None:
     while not server.started:  # noqa: ASYNC110 -- the server has no event for this
         await asyncio.sleep(0.02)
     port = int(listener.getsockname()[1])
     logger.info("service is listening", extra={"port": port})
+    signals.running = RunningService(port, app.state.services, server)
     if started is not None:
-        started(port)
-    if stop is not None:
-        await stop.wait()
-        server.should_exit = True
+        started(signals.running)
 
 
 def _watch_lifespan(app: FastAPI, failures: list[Exception]) -> None:
@@ -137,7 +198,7 @@ def _watch_lifespan(app: FastAPI, failures: list[Exception]) -> None:
     inner = app.router.lifespan_context
 
     @asynccontextmanager
-    async def watched(current: FastAPI) -> AsyncIterator[object]:
+    async def watched(current: FastAPI) -> AsyncIterator[Any]:
         try:
             async with inner(current) as state:
                 yield state

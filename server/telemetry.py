@@ -61,6 +61,7 @@ def configure_logging(settings: LoggingSettings, stream: TextIO | None = None) -
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
+        logging.getLogger(name).setLevel(logging.WARNING)
     # Request lines carry what was searched for, and library chatter below warning carries addresses.
     logging.getLogger("uvicorn.access").disabled = True
     for name in ("httpx", "httpcore", "websockets", "faster_whisper", "sqlalchemy", "alembic", "asyncio"):

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from koemori.audio.call import CallId
+from koemori.audio.errors import KoemoriError
 from koemori.server.bus import EventSink
 from koemori.server.calls.ports import CallPorts, CallSource, Pace
 from koemori.server.calls.session import CallSession, SessionLimits
@@ -15,6 +16,15 @@ from koemori.server.telemetry import Metrics
 from koemori.server.wire import CallEndedEvent
 
 logger = logging.getLogger(__name__)
+
+
+class NoNewCallsError(KoemoriError):
+    """The service is closing and takes no new calls."""
+
+    code = "closing"
+
+    def __init__(self) -> None:
+        super().__init__("call: expected a service that takes calls; it is closing")
 
 
 @dataclass(slots=True)
@@ -39,7 +49,13 @@ class LiveCalls:
         return len(self._sessions)
 
     async def run(self, source: CallSource, pace: Pace = Pace.LIVE) -> CallEndedEvent:
-        """Run one call to its end; see `CallSession.run`."""
+        """Run one call to its end; see `CallSession.run`.
+
+        Raises:
+            NoNewCallsError: The service is closing.
+        """
+        if self._draining is not None:
+            raise NoNewCallsError
         session = CallSession(self.ports, self.sink, self.metrics, pace, self.limits)
         self._sessions.add(session)
         try:
@@ -59,7 +75,8 @@ class LiveCalls:
         return False
 
     async def drain(self, reason: str, patience_s: float = 60.0) -> None:
-        """End every call and wait until each is sealed."""
+        """End every call, take no new ones, and wait until each is sealed."""
+        self._draining = reason
         deadline = asyncio.get_running_loop().time() + patience_s
         while self._sessions and asyncio.get_running_loop().time() < deadline:
             for session in tuple(self._sessions):

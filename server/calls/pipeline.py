@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from koemori.assist.playbooks.schema import Playbook
     from koemori.audio.journal import Journal, JournalHead
     from koemori.models.catalog import ModelSources, Progress
+    from koemori.models.ports import VoiceActivityDetector
     from koemori.models.vad_batcher import VadBatcher
     from koemori.models.workers import ThreadWorkerPool
     from koemori.server.archive.sealing import SealedRecording
@@ -109,7 +110,7 @@ def _open_journal(directory: Path, metrics: Metrics) -> Journal:
     return journal
 
 
-def _open_vad() -> object:
+def _open_vad() -> VoiceActivityDetector:
     from koemori.models.silero_vad import SileroVad
 
     return SileroVad()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from koemori.server.commands.exits import INTERRUPTED, OK
 from koemori.server.commands.options import ConfigOption, settings_for
 
 
@@ -19,4 +20,4 @@ def serve(
         settings = settings.model_copy(update={"server": server})
     from koemori.server.service import serve_until_stopped
 
-    return serve_until_stopped(settings)
+    return INTERRUPTED if serve_until_stopped(settings) else OK

@@ -13,7 +13,8 @@ import hashlib
 import hmac
 import ipaddress
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping
+from typing import Any
 
 from fastapi import APIRouter, WebSocket
 from koemori.audio.errors import KoemoriError, MediaMessageError
@@ -140,7 +141,7 @@ class MediaSource:
             if not receiving.done():
                 receiving.cancel()
 
-    def _read(self, receiving: asyncio.Future[dict[str, object]]) -> tuple[str, str | None]:
+    def _read(self, receiving: asyncio.Future[MutableMapping[str, Any]]) -> tuple[str, str | None]:
         try:
             message = receiving.result()
         except RuntimeError:
@@ -175,7 +176,7 @@ def _socket_url(public_url: str) -> str:
 
 
 def _on_loopback(socket: WebSocket) -> bool:
-    if socket.client is None:
+    if socket.client is None or "forwarded" in socket.headers or "x-forwarded-for" in socket.headers:
         return False
     try:
         return ipaddress.ip_address(socket.client.host).is_loopback

@@ -1,0 +1,1 @@
+"""Measuring code behind `koemori bench`; every result carries machine, versions and command."""
