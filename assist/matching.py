@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
@@ -138,15 +138,17 @@ class PatternCompiler:
                 for member in self._classes[name]:
                     self._collect(member, pattern, literals, lemmas, seen | {name})
             else:
-                for spelling in self._spellings(part):
-                    literals[literal(spelling)] = None
+                literals[literal(part)] = None
+                for spelling in self._mishearings(part):
+                    literals[replace(literal(spelling), starts_word=True)] = None
 
-    def _spellings(self, word: str) -> list[str]:
-        out = [word]
-        for meant, heard in self._confusions.items():
-            if meant in word:
-                out.extend(word.replace(meant, other) for other in heard)
-        return out
+    def _mishearings(self, word: str) -> list[str]:
+        return [
+            word.replace(meant, other)
+            for meant, heard in self._confusions.items()
+            if meant in word
+            for other in heard
+        ]
 
 
 @lru_cache(maxsize=16384)
