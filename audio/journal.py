@@ -236,10 +236,12 @@ class Journal:
         if self._stopping:
             return
         self._writer.give_up_at = time.monotonic() + timeout_s
-        self._stopping = True
+        with self._queue.lock:
+            self._stopping = True
         self._queue.wake.set()
         self._thread.join(timeout_s + 5.0)
-        self._lock_file.release()
+        if not self._thread.is_alive():
+            self._lock_file.release()
         if self._queue.bytes or self._thread.is_alive():
             raise JournalError(
                 f"expected all records to be durable at the end; {self._queue.bytes} bytes are not"
@@ -271,6 +273,8 @@ class Journal:
         size = record_size(len(payload))
         queue = self._queue
         with queue.lock:
+            if self._stopping:
+                raise JournalError("expected an open journal; it is closed")
             if queue.bytes + size > self._memory_bytes and not force:
                 return False
             queue.entries.append(entry)

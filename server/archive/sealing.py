@@ -46,7 +46,6 @@ class SealedRecording:
         manifest_sha256: Of the bytes of `manifest.json`; keep it apart from the directory.
         pcm_sha256: Of the interleaved s16le samples.
         sample_count: Per channel.
-        missing_samples: Over all channels, samples that are silence in the master.
     """
 
     recording_id: str
@@ -129,7 +128,6 @@ def manifest_body(call: JournalCall, timeline: Timeline, pcm_digest: str, master
     if ended is None:
         raise SealError("expected a closed call; this one has no close record")
     started = call.started
-    roles = {channel.index: channel for channel in started.channels}
     wall_ns = call.last_wall_ns - call.first_wall_ns
     monotonic_ns = call.last_monotonic_ns - call.first_monotonic_ns
     return {
@@ -151,35 +149,8 @@ def manifest_body(call: JournalCall, timeline: Timeline, pcm_digest: str, master
             "version": call.facts.recorder_version,
             "sealed_by": recorder_version(),
         },
-        "audio": {
-            "codec": "flac",
-            "sample_rate_hz": timeline.sample_rate_hz,
-            "bits_per_sample": 16,
-            "sample_count": timeline.sample_count,
-            "duration_ms": samples_to_ms(timeline.sample_count, timeline.sample_rate_hz),
-            "channels": [
-                {
-                    "index": channel.index,
-                    "role": channel.role,
-                    "leg_id": roles[channel.index].leg_id,
-                    "source": roles[channel.index].source,
-                    "overlapped_samples": channel.overlapped_samples,
-                }
-                for channel in timeline.channels
-            ],
-            "pcm_format": "s16le interleaved",
-            "pcm_sha256": pcm_digest,
-        },
-        "gaps": [
-            {
-                "channel": channel.index,
-                "start_sample": span.start_sample,
-                "sample_count": span.sample_count,
-                "cause": span.cause.value,
-            }
-            for channel in timeline.channels
-            for span in channel.missing
-        ],
+        "audio": _audio_body(call, timeline, pcm_digest),
+        "gaps": _gaps_body(timeline),
         "ledger": {"channels": [channel.as_manifest() for channel in timeline.ledger().channels]},
         "journal": {
             "chain": call.head.chain.hex(),
@@ -198,6 +169,42 @@ def manifest_body(call: JournalCall, timeline: Timeline, pcm_digest: str, master
         ],
         "transcript": None,
     }
+
+
+def _audio_body(call: JournalCall, timeline: Timeline, pcm_digest: str) -> dict[str, Any]:
+    sources = {channel.index: channel for channel in call.started.channels}
+    return {
+        "codec": "flac",
+        "sample_rate_hz": timeline.sample_rate_hz,
+        "bits_per_sample": 16,
+        "sample_count": timeline.sample_count,
+        "duration_ms": samples_to_ms(timeline.sample_count, timeline.sample_rate_hz),
+        "channels": [
+            {
+                "index": channel.index,
+                "role": channel.role,
+                "leg_id": sources[channel.index].leg_id,
+                "source": sources[channel.index].source,
+                "overlapped_samples": channel.overlapped_samples,
+            }
+            for channel in timeline.channels
+        ],
+        "pcm_format": "s16le interleaved",
+        "pcm_sha256": pcm_digest,
+    }
+
+
+def _gaps_body(timeline: Timeline) -> list[dict[str, Any]]:
+    return [
+        {
+            "channel": channel.index,
+            "start_sample": span.start_sample,
+            "sample_count": span.sample_count,
+            "cause": span.cause.value,
+        }
+        for channel in timeline.channels
+        for span in channel.missing
+    ]
 
 
 def _sealed_before(call_id: CallId, directory: Path) -> SealedRecording:

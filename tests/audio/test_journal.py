@@ -154,6 +154,15 @@ def test_a_closed_journal_takes_no_call_and_frees_the_directory(tmp_path: Path) 
     Journal(tmp_path).close()
 
 
+def test_a_push_after_the_journals_end_is_an_error_not_a_silent_loss(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    call = new_call()
+    recorder = journal.open_call(call)
+    journal.close()
+    with pytest.raises(JournalError, match="expected an open journal"):
+        recorder.push(frame(call, 0, 0))
+
+
 def test_files_are_private(journal: Journal, tmp_path: Path) -> None:
     assert {path.stat().st_mode & 0o077 for path in tmp_path.iterdir()} == {0}
 

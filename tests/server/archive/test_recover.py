@@ -77,6 +77,24 @@ def test_a_torn_record_is_kept_aside_and_told_as_crash(tmp_path: Path) -> None:
     assert aside.stat().st_size == one.torn_bytes == 320 + 88 - 100
 
 
+def test_a_damaged_record_in_the_middle_costs_only_itself(tmp_path: Path) -> None:
+    call = cut_off_call(tmp_path)
+    (path,) = (tmp_path / "journal").glob("*.kmj")
+    (found,) = read_calls(tmp_path / "journal")
+    raw = bytearray(path.read_bytes())
+    raw[found.extents[0].offsets[21] + 100] ^= 1
+    path.write_bytes(raw)
+    (one,) = recover(tmp_path)
+    assert one.call_id == call.call_id
+    assert (one.kept_ms, one.lost_ms) == (1000, 0)
+    assert one.sealed is not None
+    lost = [channel.ms["lost"] for channel in one.sealed.ledger.channels]
+    assert sorted(lost) == [0, 20]
+    body = read_manifest(one.sealed.directory)
+    assert body["journal"]["breaks"] == [{"after_records": 21}]
+    assert body["gaps"][0]["sample_count"] == FRAME
+
+
 def test_zeroes_after_the_end_are_not_kept(tmp_path: Path) -> None:
     cut_off_call(tmp_path)
     with sorted((tmp_path / "journal").glob("*.kmj"))[-1].open("ab") as stream:
