@@ -20,7 +20,7 @@ _KANA: Final = {
 _DIGIT: Final = re.compile(
     "|".join([r"[0-9]", "[〇零一二三四五六七八九]", *sorted(_KANA, key=len, reverse=True)])
 )
-_SEPARATOR: Final = re.compile(r"(?:の|ノ|-|‐|−|–|—|ハイフン|、|,|\s|えーと|えっと|ええと){1,3}")
+_SEPARATOR: Final = re.compile(r"(?:の|ノ|ー|-|‐|−|–|—|ハイフン|、|,|\s|えーと|えっと|ええと){1,3}")
 _FEWEST_KANA: Final = 3
 _PHONE_GROUPS: Final = re.compile(
     r"0[5789]0-\d{4}-\d{4}|0\d-\d{4}-\d{4}|0\d{2}-\d{3}-\d{4}|0\d{3}-\d{2}-\d{4}"

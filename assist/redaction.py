@@ -2,8 +2,8 @@
 
 Finds phone numbers, card numbers, order and customer numbers, e-mail addresses, post codes, street addresses
 and names of persons. Names come from the dictionary's proper nouns and from words that only follow a name
-(様, さん, と申します), so a rare name that nothing introduces can stay; whoever needs certainty must not rely on
-this alone.
+(様, さん, と申します), so a rare name that nothing introduces can stay; whoever needs certainty must not
+rely on this alone.
 """
 
 from __future__ import annotations
@@ -117,8 +117,14 @@ def _may_be_name(name: str) -> bool:
 
 
 def _without_overlaps(found: Iterable[Span]) -> list[Span]:
+    """The longest spans; neighbours of one kind (family and given name) become one."""
     kept: list[Span] = []
     for span in sorted(found, key=lambda span: (span.start - span.end, span.start)):
         if all(span.end <= other.start or span.start >= other.end for other in kept):
             kept.append(span)
-    return sorted(kept, key=lambda span: span.start)
+    joined: list[Span] = []
+    for span in sorted(kept, key=lambda span: span.start):
+        if joined and joined[-1].end == span.start and joined[-1].kind is span.kind:
+            span = Span(span.kind, joined.pop().start, span.end)
+        joined.append(span)
+    return joined

@@ -20,12 +20,12 @@ _LETTERS: Final = {
     "キュー": "Q", "アール": "R", "エス": "S", "ティー": "T", "ユー": "U", "ブイ": "V",
     "ダブリュー": "W", "エックス": "X", "ワイ": "Y", "ゼット": "Z",
 }  # fmt: skip
-_PREFIX: Final = re.compile(
-    rf"((?:[A-Za-z]|{'|'.join(sorted(_LETTERS, key=len, reverse=True))}){{1,3}})(?:の|-|ー|ハイフン|、|\s){{0,2}}$"
-)
-_LETTER: Final = re.compile(rf"[A-Za-z]|{'|'.join(sorted(_LETTERS, key=len, reverse=True))}")
+_NAMES: Final = "|".join(sorted(_LETTERS, key=len, reverse=True))
+_PREFIX: Final = re.compile(rf"((?:[A-Za-z]|{_NAMES}){{1,3}})(?:の|-|ー|ハイフン|、|\s){{0,2}}$")
+_LETTER: Final = re.compile(rf"[A-Za-z]|{_NAMES}")
 _CALLED: Final = re.compile(
-    r"(?:注文|契約|お?客様?|顧客|会員|予約|受付|伝票|証券|口座|保証|製造|製品|商品|管理|登録"
+    r"(?:注文|契約|お?客様?|顧客|会員|予約|受付|伝票|証券|口座|保証|製造|製品|商品|管理"
+    r"|登録"
     r"|加入者|請求|申込|利用|問い?合わせ)(?:者|書)?(?:の)?(?:番号|ナンバー|ID|id)"
     r"|番号"
 )

@@ -1,0 +1,70 @@
+"""The caller's own name, and nobody else's."""
+
+from __future__ import annotations
+
+import pytest
+from koemori.assist.extractors.names import NameExtractor
+from koemori.assist.types import CallFacts
+
+from tests.fakes.conversation import read, shipped_playbook
+
+pytestmark = pytest.mark.unit
+ASKED = ("a", "お名前とお電話番号をお願いいたします")
+
+
+def name(*turns: tuple[str, str]) -> str | None:
+    proposal = read(NameExtractor(CallFacts("c"), shipped_playbook()), *turns).get("customer_name")
+    return None if proposal is None else proposal.value
+
+
+@pytest.mark.parametrize(
+    ("said", "value"),
+    [
+        ("小野寺剛。080の1111の2301。", "小野寺剛"),
+        ("小野寺剛080の1111の2301契約番号はKの77120早くしてよ", "小野寺剛"),
+        ("堀口健太Bの6670", "堀口健太"),
+        ("えーと、森下彩です", "森下彩"),
+        ("古賀だ、092の101の1113", "古賀"),
+        ("イワノフです", "イワノフ"),
+        ("勅使河原と申します", "勅使河原"),
+        ("樋口いう者やけどな", "樋口"),
+    ],
+)
+def test_a_name_is_read_when_the_agent_asked(said: str, value: str) -> None:
+    assert name(ASKED, ("c", said)) == value
+
+
+def test_a_name_in_passing_is_read_from_the_introduction() -> None:
+    assert name(("c", "払っていただけるんですね。石橋奈々です。080の5050の1517。")) == "石橋奈々"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "担当の佐藤さんいますか",
+        "名前なんかいいでしょ、とにかく聞いてよ",
+        "グエン?外国人か。日本人に代わってくれ。",
+        "知らねえよそんなの",
+        "中国で買いました",
+    ],
+)
+def test_other_peoples_names_and_none_are_not_the_callers(said: str) -> None:
+    assert name(ASKED, ("c", said)) is None
+
+
+def test_the_agents_own_name_is_not_the_customers() -> None:
+    assert name(("a", "ネットサポートの木村でございます。"), ("c", "つながらないんですけど")) is None
+
+
+def test_the_read_back_corrects_a_misheard_family_name_and_keeps_the_given_name() -> None:
+    assert name(ASKED, ("c", "小野田剛です"), ("a", "小野寺様、ありがとうございます")) == "小野寺剛"
+
+
+def test_a_correction_by_the_customer_wins_over_the_read_back() -> None:
+    script = [("c", "清水です"), ("a", "志水様ですね"), ("c", "違います、清水です")]
+    assert name(ASKED, *script) == "清水"
+
+
+@pytest.mark.parametrize("said", ["お客様のご都合", "代理人様以外には", "お子様がいらっしゃる", "皆様に"])
+def test_what_people_are_is_not_their_name(said: str) -> None:
+    assert name(("a", said)) is None

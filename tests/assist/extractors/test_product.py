@@ -1,0 +1,43 @@
+"""The product or service."""
+
+from __future__ import annotations
+
+import pytest
+from koemori.assist.extractors.product import ProductExtractor
+from koemori.assist.types import CallFacts
+
+from tests.fakes.conversation import read, shipped_playbook
+
+pytestmark = pytest.mark.unit
+
+
+def product(*turns: tuple[str, str]) -> str | None:
+    proposal = read(ProductExtractor(CallFacts("c"), shipped_playbook()), *turns).get("product")
+    return None if proposal is None else proposal.value
+
+
+def test_the_agents_fuller_name_of_the_same_thing_wins() -> None:
+    script = [
+        ("a", "お電話ありがとうございます。サポートの木村でございます。"),
+        ("c", "書斎のルーターがつながらない"),
+        ("a", "ご自宅で無線ルーターがつながらないということでございますね。"),
+    ]
+    assert product(*script) == "無線ルーター"
+
+
+def test_what_was_bought_is_the_product() -> None:
+    assert product(("c", "半年前に炊飯器を買った時の店員の態度なんだけどね。")) == "炊飯器"
+
+
+def test_a_company_that_sells_a_contract_stands_for_it_until_a_product_is_named() -> None:
+    greeting = ("a", "ガスセンターの久保でございます。")
+    assert product(greeting, ("c", "引っ越すので住所変更をお願いしたいんですが。")) == "ガス契約"
+    assert product(greeting, ("c", "ガスコンロが点かないんです")) == "ガスコンロ"
+
+
+def test_a_part_is_named_with_what_it_belongs_to() -> None:
+    assert product(("c", "プリンターのインクが届かない")) == "プリンターのインク"
+
+
+def test_a_shop_is_no_product() -> None:
+    assert product(("c", "ケーキ屋さんで聞いたんですけど")) is None
