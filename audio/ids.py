@@ -23,15 +23,18 @@ def new_recording_id(started_at: datetime | None = None) -> str:
 
 
 def id_to_bytes(ulid_text: str) -> bytes:
-    """Turn a ULID's 26 characters into its 16 bytes.
+    """Turn a ULID's 26 characters, in their canonical spelling, into its 16 bytes.
 
     Raises:
-        JournalError: The text is not a ULID.
+        JournalError: The text is not a ULID so spelled.
     """
     try:
-        return ULID.from_str(ulid_text).bytes
+        ulid = ULID.from_str(ulid_text)
     except ValueError:
-        raise JournalError(f"expected a call id of 26 ULID characters; got {len(ulid_text)} others") from None
+        ulid = None
+    if ulid is None or str(ulid) != ulid_text:
+        raise JournalError(f"expected a call id of 26 ULID characters; got {len(ulid_text)} others")
+    return ulid.bytes
 
 
 def bytes_to_call_id(raw: bytes) -> CallId:

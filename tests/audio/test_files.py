@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from koemori.audio.errors import AudioFileError
 from koemori.audio.files import AudioFileInfo, probe, read_blocks
 from numpy.typing import NDArray
@@ -158,6 +160,22 @@ def test_a_flac_of_unstated_length_is_refused(tmp_path: Path) -> None:
     raw[22:26] = bytes(4)
     path.write_bytes(raw)
     assert "FLAC of unstated length" in refused(path)
+
+
+@given(data=st.data())
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_damaged_file_is_played_whole_or_refused(tmp_path: Path, data: st.DataObject) -> None:
+    container = data.draw(st.sampled_from(["WAV", "WAVEX", "FLAC"]))
+    path = written(tmp_path / "x", container=container)
+    raw = bytearray(path.read_bytes())
+    for at in data.draw(st.lists(st.integers(0, 119), max_size=4)):
+        raw[at] = data.draw(st.integers(0, 255))
+    path.write_bytes(raw[: data.draw(st.integers(0, len(raw)))])
+    try:
+        count = sum(len(block) for block in read_blocks(path, 160))
+    except AudioFileError:
+        return
+    assert count == probe(path).sample_count
 
 
 def test_bytes_after_the_samples_do_no_harm(tmp_path: Path) -> None:
