@@ -153,7 +153,7 @@ async def serve(
         connection = await _greet(socket, services, action)
         async with asyncio.TaskGroup() as group:
             group.create_task(connection.guard(action))
-            group.create_task(_as_coroutine(run(connection)))
+            await run(connection)
     except* WebSocketDisconnect:
         close = None
     except* SlowReaderError:
@@ -216,10 +216,6 @@ def _read(text: str) -> DeskClientMessage:
         return CLIENT_MESSAGE.validate_json(text)
     except ValidationError:
         raise CloseError(CloseCode.NOT_UNDERSTOOD, "message not understood") from None
-
-
-async def _as_coroutine(running: Awaitable[None]) -> None:
-    await running
 
 
 async def _close(socket: WebSocket, close: CloseError) -> None:

@@ -6,6 +6,7 @@ would put them, and recordings are sealed by the real journal and archive.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -48,6 +49,7 @@ from koemori.server.wire import (
     WireLedger,
 )
 from starlette.testclient import TestClient
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 ORIGIN = "http://127.0.0.1:8410"
 PASSWORD = "correct horse battery"
@@ -201,7 +203,26 @@ def _application(settings: Settings) -> FastAPI:
 @cache
 def _shared_routes() -> tuple[Origins, FastAPI]:
     origins = Origins(None, 8410)
-    return origins, http.build(origins, None, SOCKETS)
+    app = http.build(origins, None, SOCKETS)
+    app.add_middleware(SocketsEnd)
+    return origins, app
+
+
+class SocketsEnd:
+    """Says when the application is done with a socket, so that a test can leave it in good order."""
+
+    ENDED = "tests.ended"
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve, then tell."""
+        ended = scope.setdefault(self.ENDED, threading.Event())
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            ended.set()
 
 
 def open_database(home: Path) -> Database:
