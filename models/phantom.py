@@ -42,22 +42,26 @@ class GuardConfig:
 
     Attributes:
         least_level_dbfs: The loudest 32 ms of a stretch must reach this.
-        no_speech_probability: Model's own doubt that counts when the detector doubts too.
+        no_speech_probability: Model's own doubt that counts when the detector or the words are doubtful.
+        some_doubt_probability: Model's own doubt that counts when the words are very doubtful.
         sure_vad_probability: Mean speech probability above which the detector does not doubt.
         compression_ratio: Above this the text is a loop.
         characters_per_second: Fastest speech believed, over the time judged as speech …
         characters_margin: … with this many characters on top, for short answers.
         least_log_probability: Mean token log probability below which nothing is believed.
-        doubtful_log_probability: Below this a phrase from the doubtful list is not believed.
+        very_doubtful_log_probability: Below this words are very doubtful.
+        doubtful_log_probability: Below this words are doubtful; phrases that are often invented fall.
     """
 
     least_level_dbfs: float = -52.0
     no_speech_probability: float = 0.6
+    some_doubt_probability: float = 0.4
     sure_vad_probability: float = 0.85
     compression_ratio: float = 2.4
     characters_per_second: float = 15.0
     characters_margin: int = 5
-    least_log_probability: float = -1.5
+    least_log_probability: float = -1.3
+    very_doubtful_log_probability: float = -1.0
     doubtful_log_probability: float = -0.7
 
 
@@ -100,7 +104,7 @@ class PhantomGuard:
         sure = window.mean_probability >= config.sure_vad_probability
         if not levels.size or float(levels.max()) < config.least_level_dbfs:
             return PhantomReason.ENERGY
-        if hypothesis.no_speech_probability >= config.no_speech_probability and not sure:
+        if self._hears_no_speech(sure, hypothesis):
             return PhantomReason.NO_SPEECH
         if hypothesis.compression_ratio > config.compression_ratio:
             return PhantomReason.COMPRESSION
@@ -115,6 +119,13 @@ class PhantomGuard:
         ):
             return PhantomReason.PHRASE
         return None
+
+    def _hears_no_speech(self, sure: bool, hypothesis: Hypothesis) -> bool:
+        config = self._config
+        doubt, words = hypothesis.no_speech_probability, hypothesis.mean_log_probability
+        if doubt >= config.no_speech_probability:
+            return not sure or words < config.doubtful_log_probability
+        return doubt >= config.some_doubt_probability and words < config.very_doubtful_log_probability
 
     def _doubtful(self, sure: bool, hypothesis: Hypothesis) -> bool:
         return (

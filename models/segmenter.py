@@ -64,7 +64,7 @@ class SpeechWindow:
         segment: Padded audio; its times are those of its first and last sample.
         speech_start_ms: Where speech began by the detector; names the utterance.
         speech_end_ms: Where the last speech ended by the detector.
-        mean_probability: Mean speech probability from the first to the last window of speech.
+        mean_probability: Mean speech probability of the windows judged as speech.
         speech_ms: Windows judged as speech.
     """
 
@@ -253,7 +253,9 @@ class Segmenter:
     def _window(self, stretch: _Stretch, end: int | None = None) -> SpeechWindow:
         if end is None:
             end = min(len(stretch.windows), stretch.last_speech + 1 + self._config.post_pad_ms // WINDOW_MS)
-        spoken = stretch.probabilities[stretch.first_speech : stretch.last_speech + 1]
+        spoken = [
+            value for value, speech in zip(stretch.probabilities, stretch.speech, strict=True) if speech
+        ]
         return SpeechWindow(
             segment=SpeechSegment(
                 channel=self._channel,
