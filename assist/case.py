@@ -99,7 +99,10 @@ class CaseFile:
     def _conclude(self, state: EndState, at_ms: int) -> None:
         promises = self._fields.get("promises")
         promised = [] if promises is None else [part.split("(期限")[0] for part in promises.value.split("; ")]
-        value = self._writer.written(state, self._findings, promised, at_ms)
+        demand = self._fields.get("demand")
+        value = self._writer.written(
+            state, self._findings, promised, at_ms, "" if demand is None else demand.value
+        )
         if value:
             standing = self._judge.standing
             ids = (*self._writer.utterance_ids, *(() if standing is None else (standing.utterance_id,)))

@@ -31,6 +31,12 @@ _ACCEPTED: Final = re.compile(
     r"(?P<what>[^、。]{2,20}?)(?<!それ)(?<!これ)(?<!そう)(?:で|なら|でしたら)(?:いい|良い|結構|お願い|大丈夫|構わ|かまわ|ええ)"
 )
 _AGREED: Final = re.compile(r"(納得|理解でき|安心し)")
+_EXPLAINED: Final = re.compile(
+    r"勘違い|思い違い|間違い|見つか|あった(わ|よ|です)|ありました|置いて|受け取って(い)?(た|まし)|家族が|届いて(い)?(た|まし)"
+)
+_SUMMARY: Final = re.compile(
+    r"(?:まとめ|整理(?:いた)?し|整理させていただき)ますと、?(?P<what>.{8,}?)(?:という|との)?(?:こと)?(?:で(?:ござい|す|よろし|お間違い).*)$"
+)
 _LONG_MS: Final = 30 * 60_000
 _MANNER: Final[Mapping[Category, str]] = {
     Category.VERBAL_ABUSE: "暴言",
@@ -61,6 +67,8 @@ class ConclusionWriter:
         self._warnings = 0
         self._escalated = False
         self._accepted = ""
+        self._explained = ""
+        self._summary = ""
         self._agreed = False
         self._ids: list[str] = []
 
@@ -100,10 +108,13 @@ class ConclusionWriter:
         findings: Sequence[Finding],
         promises: Sequence[str],
         duration_ms: int,
+        demand: str = "",
     ) -> str:
         """The conclusion as it stands; empty while nothing is settled."""
         parts = []
-        if self._refused:
+        if self._summary:
+            parts.append(self._summary)
+        if self._refused and not self._summary:
             parts.append(f"{'、'.join(self._refused[:2])}は拒否")
         if self._done:
             parts.append("、".join(self._done[-2:]))
@@ -115,17 +126,23 @@ class ConclusionWriter:
             parts.append("上席が対応")
         if promises:
             parts.append("、".join(promises))
-        parts.append(self._ending(state, findings, duration_ms))
+        if state is EndState.NOT_COMPLAINT and demand:
+            parts.insert(0, f"{demand}のご用件に対応")
+        parts.append(self._ending(state, findings, duration_ms, waiting=bool(promises)))
         return "。".join(part for part in parts if part)
 
-    def _ending(self, state: EndState, findings: Sequence[Finding], duration_ms: int) -> str:
+    def _ending(
+        self, state: EndState, findings: Sequence[Finding], duration_ms: int, *, waiting: bool
+    ) -> str:
         match state:
             case EndState.RESOLVED_AGREED:
                 return f"{self._accepted}で納得" if self._accepted else "納得"
             case EndState.WITHDRAWN:
-                return "申し出を取下げ"
+                return (
+                    f"「{self._explained}」とのことで申し出を取下げ" if self._explained else "申し出を取下げ"
+                )
             case EndState.UNRESOLVED_AGREED:
-                return "納得されないまま終了に同意"
+                return "納得されないまま終了に同意、回答待ち" if waiting else "納得されないまま終了に同意"
             case EndState.UNRESOLVED_PENDING:
                 return "回答待ち、確認中"
             case EndState.UNRESOLVED_TERMINATED:
@@ -139,6 +156,10 @@ class ConclusionWriter:
 
     def _from_agent(self, heard: Heard) -> None:
         for clause in clauses_of(heard.text):
+            summary = _SUMMARY.search(clause.text)
+            if summary:
+                self._summary = summary.group("what")
+                continue
             refused = _REFUSED.search(clause.text)
             if refused and not re.search("続|対応|これ以上", refused.group("what")):
                 _add(self._refused, trimmed(refused.group("what")))
@@ -153,6 +174,8 @@ class ConclusionWriter:
             accepted = _ACCEPTED.search(clause.text)
             if accepted:
                 self._accepted = trimmed(accepted.group("what"))
+            if _EXPLAINED.search(clause.text):
+                self._explained = trimmed(clause.text)
         self._agreed |= bool(_AGREED.search(heard.text))
 
     def _says(self, step_id: str, heard: Heard) -> bool:

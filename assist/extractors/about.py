@@ -14,11 +14,12 @@ from koemori.assist.types import CallFacts, FieldProposal, Heard
 from koemori.assist.words import words_of
 from koemori.audio.call import ChannelRole
 
-_INTRODUCES: Final = re.compile("と申し|いう者|と言います|といいます|番号は")
+_INTRODUCES: Final = re.compile("と申し|いう(?:者|もん)|と言います|といいます|番号は")
 _LONGEST: Final = 60
 _TURNS: Final = 6
 _RUDE: Final = re.compile(r"(お前|てめえ|バカ|馬鹿|ふざけ|黙れ|クソ|殺|死ね|土下座|知らねえ|何回も言わせ)")
-_TOPIC: Final = re.compile(r"(.{2,30}?)(?:の件|について|のこと)(?:で|なん|です|、)")
+_MATTER: Final = re.compile("の(?:件|査定|事故|故障|不具合|請求|料金|対応|遅れ|契約|工事|修理)")
+_TOPIC: Final = re.compile(r"(.{2,30}?)(?:の件|について|のこと)(?:で|なん|です|や|だ|、|$)")
 
 
 class AboutExtractor:
@@ -59,7 +60,7 @@ class AboutExtractor:
 
     def _take(self, heard: Heard, clauses: list[str]) -> list[FieldProposal]:
         known = _content("、".join([*self._said, self._read_back]))
-        new = [clause for clause in clauses if len(_content(clause) - known) >= 2]
+        new = [clause for clause in clauses if _content(clause) - known]
         if not new or (self._said and self._turns > 3):
             return []
         self._said += new
@@ -67,22 +68,24 @@ class AboutExtractor:
 
     def _from_agent(self, heard: Heard) -> list[FieldProposal]:
         part = restated(heard.text)
-        if part is None or not self._said or self._read_back:
+        if part is None or self._read_back:
             return []
-        if (
-            not any(pattern.search(fold(part).text) for pattern in self._trouble)
-            and len(_content(part) & _content("、".join(self._said))) < 1
-        ):
+        known = _content("、".join(self._said))
+        if self._said and (not _content(part) - known or not self._belongs(part, known)):
             return []
-        if not _content(part) - _content("、".join(self._said)):
+        if not self._said and not _MATTER.search(part):
             return []
         self._read_back = part
         return self._propose(heard, 0.7)
 
+    def _belongs(self, part: str, known: set[str]) -> bool:
+        text = fold(part).text
+        return bool(_content(part) & known) or any(pattern.search(text) for pattern in self._trouble)
+
     def _propose(self, heard: Heard, confidence: float) -> list[FieldProposal]:
         self._ids.append(heard.utterance_id)
-        value = "。".join(self._said)
-        if self._read_back:
+        value = "。".join(self._said) or self._read_back
+        if self._said and self._read_back:
             value = f"{value}(復唱: {self._read_back})"
         return [FieldProposal("about_what", value, confidence, tuple(self._ids))]
 

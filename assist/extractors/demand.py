@@ -10,6 +10,7 @@ from koemori.assist.clauses import clauses_of, trimmed
 from koemori.assist.context import CallView
 from koemori.assist.phrases import fold
 from koemori.assist.playbooks.schema import Playbook
+from koemori.assist.timewords import number_of
 from koemori.assist.types import CallFacts, FieldProposal, Heard
 from koemori.assist.words import words_of
 from koemori.audio.call import ChannelRole
@@ -26,6 +27,7 @@ _ASKED: Final = re.compile(
     r"(ご希望|ご要望|お望み|ご意向|どのような対応).{0,14}(しょうか|ますか|ですか|お聞かせ|くださ|願)|いかがいたし|どうされ"
 )
 _ONLY_PLEASE: Final = re.compile(r"(では?|じゃあ?|ええ|はい|それで)?(よろしく)?お願い(し|いたし)ます(ね|よ)?")
+_AMOUNT: Final = re.compile(r"([0-9]+|[一二三四五六七八九十百]+)(?=万|円|億|割)")
 _MOST: Final = 3
 _LEAST_SCORE: Final = 2
 _ANSWER_SCORE: Final = 3
@@ -39,6 +41,11 @@ class _Demand:
     score: int
     utterance_id: str
     content: frozenset[str]
+
+    @property
+    def strength(self) -> tuple[bool, int, int]:
+        """A named amount beats any form of words."""
+        return (bool(_AMOUNT.search(self.text)), self.score, len(self.text))
 
     def shown(self) -> str:
         return f"{self.kind}「{self.text}」" if self.kind else self.text
@@ -56,6 +63,7 @@ class DemandExtractor:
         self._kinds = words.demand_types
         self._found: list[_Demand] = []
         self._value = ""
+        self._confidence = 0.0
 
     def observe(self, heard: Heard, call: CallView) -> list[FieldProposal]:
         """Look for what is asked for in the newest utterance."""
@@ -77,9 +85,10 @@ class DemandExtractor:
         if not value or value == self._value:
             return []
         self._value = value
-        confidence = min(0.8, 0.4 + 0.05 * max(item.score for item in chosen))
+        surest = min(0.8, 0.4 + 0.05 * max(item.score for item in chosen))
+        self._confidence = max(self._confidence, surest)
         ids = tuple(dict.fromkeys(item.utterance_id for item in chosen))
-        return [FieldProposal("demand", value, confidence, ids)]
+        return [FieldProposal("demand", value, self._confidence, ids)]
 
     def _score(self, short: str, asked: bool, question: bool) -> int:
         text = fold(short).text
@@ -99,16 +108,22 @@ class DemandExtractor:
 
     def _demand(self, short: str, score: int, utterance_id: str) -> _Demand:
         content = frozenset(word.lemma for word in words_of(short) if word.is_content)
+        short = _AMOUNT.sub(_in_digits, short)
         return _Demand(self._kind(fold(short).text), short, score, utterance_id, content)
 
     def _keep(self, demand: _Demand) -> None:
         """The same demand again replaces the weaker wording."""
         for place, old in enumerate(self._found):
             if demand.kind == old.kind and (demand.kind or _alike(demand, old)):
-                if (demand.score, len(demand.text)) > (old.score, len(old.text)):
+                if demand.strength > old.strength:
                     self._found[place] = demand
                 return
         self._found.append(demand)
+
+
+def _in_digits(match: re.Match[str]) -> str:
+    number = number_of(match.group())
+    return match.group() if number is None else str(number)
 
 
 def _alike(one: _Demand, other: _Demand) -> bool:

@@ -74,7 +74,9 @@ class ProductExtractor:
             if confidence > best[2]:
                 name = _with_modifiers(text, words, place)
                 part = self._part(text, words, place)
-                best = (match.group(), f"{name}の{part}" if part else name, confidence)
+                whole = self._whole(words, place)
+                name = f"{whole}の{name}" if whole else f"{name}の{part}" if part else name
+                best = (match.group(), name, confidence)
         return best
 
     def _part(self, text: str, words: tuple[SpokenWord, ...], place: int) -> str:
@@ -83,6 +85,12 @@ class ProductExtractor:
             return ""
         part = words[place + 2]
         return part.surface if self._products.fullmatch(fold(part.surface).text) else ""
+
+    def _whole(self, words: tuple[SpokenWord, ...], place: int) -> str:
+        if place < 2 or words[place - 1].surface != "の":
+            return ""
+        whole = words[place - 2]
+        return whole.surface if self._products.fullmatch(fold(whole.surface).text) else ""
 
     def _service(self, text: str, confidence: float) -> tuple[str, str, float]:
         folded = fold(text).text

@@ -14,8 +14,9 @@ from koemori.assist.words import words_of
 from koemori.audio.call import ChannelRole
 
 _NAMED: Final = re.compile(
-    r"((?:[一-龥々ァ-ヴーA-Za-z]){1,8}(?:支店|本店|号店|営業所|ショールーム|駅前店|店(?!員|長|舗|の人|頭)|市|区(?!別)|町(?!内)|駅))(?=[でのにへをがはも、。]|から|まで|$)"
+    r"((?:[一-龥々ァ-ヴーA-Za-z]){1,8}(?:支店|本店|号店|営業所|ショールーム|駅前店|交差点|公園|高速道路|店(?!員|長|舗|の人|頭)|市|区(?!別)|町(?!内)|駅))(?=[でのにへをがはも、。]|から|まで|$)"
 )
+_STRONG: Final = ("自宅", "台所", "キッチン", "浴室", "書斎", "玄関", "駐車場")
 _HOME: Final = {"家": "自宅", "うち": "自宅", "お宅": "自宅"}
 _FOLLOWED: Final = r"(?=で|の|に|から|へ|まで|は|が|を|、|。|$)"
 
@@ -37,9 +38,10 @@ class WhereExtractor:
         text = heard.text if not agent else (restated(heard.text) or _about_home(heard.text))
         if not text:
             return []
-        confidence = 0.7 if agent else 0.6 if _asked(heard, call) else 0.5
+        asked = _asked(heard, call)
+        confidence = 0.7 if agent else 0.6 if asked else 0.5
         changed = self._note("named", _named(text), confidence, heard)
-        changed |= self._note("outer", _first(self._outer, text), confidence, heard)
+        changed |= self._note("outer", _first(self._outer, text, answer=agent or asked), confidence, heard)
         changed |= self._note("inner", _first(self._inner, text), confidence, heard)
         if not changed:
             return []
@@ -64,13 +66,15 @@ def _pattern(words: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile(f"(?<![一-龥])(?:ご)?({choices}){_FOLLOWED}")
 
 
-def _first(pattern: re.Pattern[str], text: str) -> str | None:
+def _first(pattern: re.Pattern[str], text: str, *, answer: bool = True) -> str | None:
+    """The first place; unasked, 「会社に」 and 「家まで」 say where to go, not where it happened."""
     for match in pattern.finditer(text):
         word = match.group(1)
-        before = text[: match.start()]
         after = text[match.end() :]
+        if not answer and after.startswith(("に", "へ", "まで", "が", "は", "を")) and word not in _STRONG:
+            continue
         if word in ("うち", "家") and (
-            not after.startswith(("で", "に", "へ", "から", "まで")) or before.endswith("の")
+            not after.startswith(("で", "に", "へ", "から", "まで")) or text[: match.start()].endswith("の")
         ):
             continue
         return _HOME.get(word, word)
