@@ -64,7 +64,16 @@ def configure_logging(settings: LoggingSettings, stream: TextIO | None = None) -
         logging.getLogger(name).setLevel(logging.WARNING)
     # Request lines carry what was searched for, and library chatter below warning carries addresses.
     logging.getLogger("uvicorn.access").disabled = True
-    for name in ("httpx", "httpcore", "websockets", "faster_whisper", "sqlalchemy", "alembic", "asyncio"):
+    for name in (
+        "httpx",
+        "httpx2",
+        "httpcore",
+        "websockets",
+        "faster_whisper",
+        "sqlalchemy",
+        "alembic",
+        "asyncio",
+    ):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

@@ -51,6 +51,8 @@ class LiveCalls:
     async def run(self, source: CallSource, pace: Pace = Pace.LIVE) -> CallEndedEvent:
         """Run one call to its end; see `CallSession.run`.
 
+        Cancelling the caller (its socket died) ends the call, but the call itself goes on until it is sealed.
+
         Raises:
             NoNewCallsError: The service is closing.
         """
@@ -58,10 +60,19 @@ class LiveCalls:
             raise NoNewCallsError
         session = CallSession(self.ports, self.sink, self.metrics, pace, self.limits)
         self._sessions.add(session)
+        task = asyncio.create_task(session.run(source), name="call")
+        task.add_done_callback(lambda done: self._ended(session, done))
         try:
-            return await session.run(source)
-        finally:
-            self._sessions.discard(session)
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            session.stop("disconnected")
+            raise
+
+    def _ended(self, session: CallSession, task: asyncio.Task[CallEndedEvent]) -> None:
+        self._sessions.discard(session)
+        # Reading it marks a failure as seen when nobody waits for the call any more.
+        if not task.cancelled() and task.exception() is not None:
+            logger.debug("call ended by an error")
 
     def call_ids(self) -> tuple[CallId, ...]:
         """Calls that have begun and not ended, oldest first."""

@@ -1,0 +1,80 @@
+"""The real application with a real journal and archive, and a scripted listener in place of speech models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from koemori.assist.types import CallFacts
+from koemori.audio.call import CallStarted
+from koemori.audio.journal import Journal, JournalHead
+from koemori.server.app import create_app
+from koemori.server.archive.recover import JOURNAL_DIRECTORY
+from koemori.server.archive.sealing import SealedRecording, seal
+from koemori.server.archive.store import LocalRecordingStore
+from koemori.server.calls.ports import CallPorts, Engine, Listener
+from koemori.server.config import Settings
+from koemori.server.telemetry import Metrics
+from starlette.testclient import TestClient
+
+from tests.fakes.calls import FakeEngine, FakeListener
+from tests.fakes.office import cheap_passwords
+
+
+@dataclass
+class LightPipeline:
+    """Records and seals for real; hears what `FakeListener` says."""
+
+    journal: Journal
+    store: LocalRecordingStore
+    words: str
+    engines: list[FakeEngine] = field(default_factory=list)
+
+    @property
+    def ports(self) -> CallPorts:
+        return CallPorts(
+            open_recorder=self.journal.open_call,
+            seal=self._seal,
+            release=self.journal.release,
+            make_listener=self._make_listener,
+            make_engine=self._make_engine,
+        )
+
+    async def aclose(self) -> None:
+        self.journal.close()
+
+    def _make_listener(self, started: CallStarted) -> Listener:
+        return FakeListener(text=self.words)
+
+    def _make_engine(self, facts: CallFacts) -> Engine:
+        self.engines.append(FakeEngine())
+        return self.engines[-1]
+
+    def _seal(self, started: CallStarted, head: Future[JournalHead]) -> SealedRecording:
+        head.result(10)
+        return seal(self.journal.call(started.call_id), self.store)
+
+
+@contextmanager
+def light_service(
+    home: Path, *, words: str = "責任者を出せ", peer: str = "127.0.0.1", **sections: object
+) -> Iterator[TestClient]:
+    """The running application, called from `peer`."""
+    settings = Settings.model_validate(
+        {
+            "database": {"url": f"sqlite:///{home}/koemori.db"},
+            "archive": {"directory": home / "archive"},
+            **sections,
+        }
+    )
+
+    async def open_light(given: Settings, _metrics: Metrics) -> LightPipeline:
+        root = given.archive.directory
+        return LightPipeline(Journal(root / JOURNAL_DIRECTORY), LocalRecordingStore(root), words)
+
+    app = create_app(settings, open_pipeline=open_light, passwords=cheap_passwords())
+    with TestClient(app, base_url="http://127.0.0.1:8410", client=(peer, 50_000)) as client:
+        yield client
