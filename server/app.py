@@ -30,6 +30,7 @@ from koemori.server.calls.session import SessionLimits
 from koemori.server.config import Settings
 from koemori.server.db.call_store import CallRecords, DatabaseCallStore
 from koemori.server.db.engine import Database
+from koemori.server.playbooks import Playbooks
 from koemori.server.search.sqlite import SqliteTranscriptIndex
 from koemori.server.telemetry import Metrics
 from koemori.server.ws import desk, media, wallboard
@@ -73,7 +74,7 @@ def create_app(
         The application. Its start raises `SchemaVersionError`, `JournalError`, `ModelError` or
         `PlaybookError` when the service cannot do its work.
     """
-    origins = Origins(settings.server.public_url, settings.server.port)
+    origins = Origins(settings.server.public_url)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -129,6 +130,7 @@ async def _joined(
             bus=bus,
             live=live,
             bells=Bells(),
+            playbooks=Playbooks(settings.assist.playbook_dir),
             archive=LocalRecordingStore(archive_dir),
             metrics=metrics,
         )

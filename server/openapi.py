@@ -11,7 +11,7 @@ from koemori.server.auth.origins import Origins
 
 def document() -> str:
     """The description as JSON, keys in a stable order."""
-    app = http.build(Origins(None, 0))
+    app = http.build(Origins(None))
     return json.dumps(app.openapi(), ensure_ascii=False, indent=1, sort_keys=True) + "\n"
 
 

@@ -27,6 +27,7 @@ from koemori.server.db.engine import Database
 from koemori.server.db.repositories import calls, recordings
 from koemori.server.db.repositories.calls import CallView
 from koemori.server.db.repositories.recordings import RecordingView
+from koemori.server.playbooks import Playbooks
 from koemori.server.search.port import TranscriptIndex
 from koemori.server.telemetry import Metrics
 from koemori.server.ws.tickets import Tickets
@@ -59,6 +60,7 @@ class Services:
     bus: EventBus
     live: LiveCalls
     bells: Bells
+    playbooks: Playbooks
     archive: LocalRecordingStore
     metrics: Metrics
 

@@ -14,6 +14,11 @@ _API = "/api/"
 _MACHINE_PATHS = frozenset({"/api/v1/events"})
 """Unsafe operations that never act on a cookie, so that no web page can misuse one."""
 
+_ORIGIN_REFUSED = (
+    "This request must come from the service's own page; behind another address than loopback,"
+    " that is server.public_url of the settings."
+)
+
 _CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -82,7 +87,7 @@ class OriginGuard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] == "http" and self._refuses(scope):
-            response = problem("origin-refused", "This request must come from the service's own page.")
+            response = problem("origin-refused", _ORIGIN_REFUSED)
             await response(scope, receive, send)
             return
         await self._app(scope, receive, send)
@@ -92,7 +97,7 @@ class OriginGuard:
             return False
         if scope["path"] in _MACHINE_PATHS:
             return False
-        return not self._origins.allows(Headers(scope=scope).get("origin"))
+        return not self._origins.allows(Headers(scope=scope).get("origin"), scope)
 
 
 class BodyLimit:

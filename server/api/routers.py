@@ -14,6 +14,7 @@ from koemori.server.api import (
     health,
     people,
     playback,
+    playbook,
     recordings,
     session,
     wallboard,
@@ -43,7 +44,7 @@ def build() -> APIRouter:
         UndeclaredRightError: A route declares no right.
     """
     api = APIRouter(prefix=PREFIX, responses=responses(422))
-    modules = (session, calls, cases, recordings, playback, wallboard, people, events, health)
+    modules = (session, calls, cases, recordings, playback, playbook, wallboard, people, events, health)
     for module in modules:
         for route in module.router.routes:
             if (

@@ -306,6 +306,32 @@ class VerifyAnswer(_Answer):
     checked_at: datetime
 
 
+class LadderStep(_Answer):
+    """A step of the warning ladder; `ladder1` … `ladder5` in `stage` of a guidance event, in order."""
+
+    id: str
+    label: str
+
+
+class ChecklistItem(_Answer):
+    """Something the agent should have said; `id` is `item` of a checklist event."""
+
+    id: str
+    step: str
+    label: str
+    question: str
+
+
+class PlaybookTexts(_Answer):
+    """The words a desk shows around the live events, in one language."""
+
+    version: str
+    locale: str
+    ladder: list[LadderStep]
+    checklist: list[ChecklistItem]
+    labels: dict[str, str]
+
+
 class EventReceipt(_Answer):
     """What became of an operational event."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
+from typing import Any
 from urllib.parse import urlsplit
 
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
@@ -12,19 +14,23 @@ class Origins:
     """The allow-list for the Origin header.
 
     Args:
-        public_url: What browsers call the service; None when it is reached on loopback only.
-        port: Where the service listens; its loopback origins are allowed while there is no public URL.
-        extra: Further origins, such as a development server's.
+        public_url: What browsers call the service. None when it is reached on loopback only: then the
+            loopback names with the port the request came in on are its own page. The Host header is not
+            asked, since whoever controls a name can point it here.
     """
 
-    def __init__(self, public_url: str | None, port: int, extra: tuple[str, ...] = ()) -> None:
+    def __init__(self, public_url: str | None) -> None:
         self.secure = public_url is not None and urlsplit(public_url).scheme == "https"
-        own = (public_url,) if public_url else tuple(f"http://{host}:{port}" for host in _LOOPBACK)
-        self._allowed = frozenset(_origin(url) for url in (*own, *extra))
+        self._public = None if public_url is None else _origin(public_url)
 
-    def allows(self, origin: str | None) -> bool:
-        """True for an origin of the list; a missing one is not on it."""
-        return origin is not None and origin in self._allowed
+    def allows(self, origin: str | None, scope: MutableMapping[str, Any]) -> bool:
+        """Whether a request with this Origin header and ASGI scope comes from an own page; no header, no."""
+        if origin is None:
+            return False
+        if self._public is not None:
+            return origin == self._public
+        _host, port = scope.get("server") or (None, None)
+        return origin in {_origin(f"http://{host}:{port}") for host in _LOOPBACK}
 
 
 def _origin(url: str) -> str:

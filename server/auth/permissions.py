@@ -36,6 +36,7 @@ class Action(StrEnum):
     RECORDING_VERIFY = "recording.verify"
     WALLBOARD_READ = "wallboard.read"
     AGENT_LIST = "agent.list"
+    PLAYBOOK_READ = "playbook.read"
 
 
 class Reach(Enum):
@@ -80,6 +81,7 @@ _ALLOW = Decision(True)
 _RIGHTS: dict[Role, dict[Action, Reach]] = {
     Role.AGENT: {
         Action.SESSION_USE: Reach.ANY,
+        Action.PLAYBOOK_READ: Reach.ANY,
         Action.DESK_OPEN: Reach.ANY,
         Action.CALL_LIST: Reach.OWN,
         Action.CALL_READ: Reach.OWN,
@@ -93,6 +95,7 @@ _RIGHTS: dict[Role, dict[Action, Reach]] = {
     },
     Role.SUPERVISOR: {
         Action.SESSION_USE: Reach.ANY,
+        Action.PLAYBOOK_READ: Reach.ANY,
         Action.DESK_OPEN: Reach.ANY,
         Action.CALL_LIST: Reach.ANY,
         Action.CALL_READ: Reach.ANY,
@@ -108,6 +111,7 @@ _RIGHTS: dict[Role, dict[Action, Reach]] = {
     },
     Role.LEGAL: {
         Action.SESSION_USE: Reach.ANY,
+        Action.PLAYBOOK_READ: Reach.ANY,
         Action.CALL_LIST: Reach.ENDED,
         Action.CALL_READ: Reach.ENDED,
         Action.CASE_READ: Reach.ENDED,

@@ -144,7 +144,7 @@ async def serve(
         action: The right that the connection needs.
         run: What to do; ends only by raising.
     """
-    if not services.origins.allows(socket.headers.get("origin")):
+    if not services.origins.allows(socket.headers.get("origin"), socket.scope):
         await socket.close(CloseCode.NOT_ALLOWED, "this page may not connect")
         return
     await socket.accept()

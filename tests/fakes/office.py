@@ -202,7 +202,7 @@ def _application(settings: Settings) -> FastAPI:
 
 @cache
 def _shared_routes() -> tuple[Origins, FastAPI]:
-    origins = Origins(None, 8410)
+    origins = Origins(None)
     app = http.build(origins, None, SOCKETS)
     app.add_middleware(SocketsEnd)
     return origins, app

@@ -95,7 +95,7 @@ def test_metrics_are_in_the_prometheus_format(office: Office) -> None:
 
 
 def test_every_operation_has_a_name_and_every_error_the_problem_form() -> None:
-    description = build(Origins(None, 0)).openapi()
+    description = build(Origins(None)).openapi()
     operations = [operation for path in description["paths"].values() for operation in path.values()]
     names = [operation["operationId"] for operation in operations]
     assert len(names) == len(set(names))

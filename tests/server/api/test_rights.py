@@ -45,6 +45,7 @@ ALLOWED: dict[str, set[str]] = {
     "getWaveform": {OWNER, BOSS, COUNSEL},
     "getWallboard": {BOSS},
     "listAgents": {BOSS},
+    "getPlaybook": EVERYONE,
     "postEvent": ANYBODY,
     "getHealth": ANYBODY,
 }
@@ -80,7 +81,7 @@ class Scene:
 
 
 def operations() -> list[APIRoute]:
-    app = http.build(Origins(None, 0))
+    app = http.build(Origins(None))
     found: list[APIRoute] = []
     pending: list[Any] = list(app.routes)
     while pending:

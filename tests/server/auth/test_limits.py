@@ -77,7 +77,8 @@ def test_names_that_nobody_tries_again_take_no_memory_for_ever(monkeypatch: pyte
 def test_only_the_service_itself_is_an_allowed_origin(
     public_url: str | None, origin: str | None, allowed: bool
 ) -> None:
-    assert Origins(public_url, 8410).allows(origin) is allowed
+    scope = {"type": "http", "server": ("127.0.0.1", 8410)}
+    assert Origins(public_url).allows(origin, scope) is allowed
 
 
 def test_a_ticket_works_once_and_soon() -> None:

@@ -23,6 +23,9 @@ def person(role: Role, username: str = "me") -> Identity:
     return Identity("id", username, "Name", role, "ja")
 
 
+GENERAL = {Action.SESSION_USE, Action.DESK_OPEN, Action.PLAYBOOK_READ}
+"""Rights that are about no call."""
+
 resources = st.builds(CallResource, st.sampled_from(["me", "other", None]), st.booleans())
 
 
@@ -39,7 +42,7 @@ def test_what_is_denied_in_general_is_denied_for_everything(
 
 @given(st.sampled_from(list(Action)), resources)
 def test_agents_never_reach_beyond_their_own_calls(action: Action, resource: CallResource) -> None:
-    if resource.agent_id != "me" and action not in {Action.SESSION_USE, Action.DESK_OPEN}:
+    if resource.agent_id != "me" and action not in GENERAL:
         assert not decide(person(Role.AGENT), action, resource).allowed
 
 
