@@ -26,6 +26,7 @@ from koemori.audio.errors import MediaMessageError
 from koemori.audio.frames import SourceEvent, samples_to_ms
 from koemori.audio.ids import new_call_id
 from koemori.audio.ingest.dialects.load import Dialect, find, load_dialect
+from koemori.audio.ingest.numbering import ChunkNumbers
 from koemori.audio.ingest.track import Chunk, Track, TrackCounters, TrackLimits
 from numpy.typing import NDArray
 
@@ -65,6 +66,7 @@ class _Call:
     decode: Callable[[bytes], NDArray[np.int16]]
     sample_bytes: int
     tracks: dict[str, Track]
+    numbers: ChunkNumbers
     stream_ms: int = 0
 
 
@@ -181,15 +183,17 @@ class MediaStream:
         parameters = find(message, paths.parameters)
         parameters = parameters if isinstance(parameters, dict) else {}
         started = self._call_started(message, stream_id, rate, names, parameters)
+        numbers = ChunkNumbers()
         self._call = _Call(
             started,
             stream_id,
             _DECODERS[codec],
             2 if codec == "pcm_s16le" else 1,
             {
-                channel.leg_id: Track(channel, rate, self._dialect.first_chunk, self._limits.track)
+                channel.leg_id: Track(channel, rate, self._dialect.first_chunk, self._limits.track, numbers)
                 for channel in started.channels
             },
+            numbers,
         )
         return started
 
@@ -249,9 +253,11 @@ class MediaStream:
         samples = call.decode(payload)
         samples.setflags(write=False)
         chunk = Chunk(number, timestamp_ms, samples, zlib.crc32(payload))
+        call.numbers.note(track.channel.leg_id, number)
         events: list[SourceEvent] = [*track.push(chunk, call.stream_ms)]
         call.stream_ms = max(call.stream_ms, track.received_ms())
         for each in call.tracks.values():
+            events += each.release()
             events += each.expire(call.stream_ms)
         return events
 

@@ -3,8 +3,8 @@
 Position comes from the chunk numbers first and from the timestamps second:
 
 * numbers follow each other: the samples follow each other, and a timestamp that is a little off is jitter;
-* a number is missing: later chunks wait until the missing one comes or the hold is over, then it is a
-`lost` gap; a
+* a number is missing, and time as well: later chunks wait until the missing one comes or the hold is over,
+then it is a `lost` gap; a
   chunk that comes after that keeps its place and is marked late;
 * a timestamp jumps ahead although no number is missing: a `clock` gap; a jump backwards moves nothing;
 * the same number with the same content is a duplicate and is dropped; any other content under a used number
@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from koemori.audio.call import Channel
 from koemori.audio.frames import AudioFrame, Gap, GapCause, ms_to_samples, samples_to_ms
+from koemori.audio.ingest.numbering import ChunkNumbers
 from numpy.typing import NDArray
 
 _REMEMBERED_CHUNKS = 3_000
@@ -70,8 +71,11 @@ class _Loss:
     first_number: int
     count: int
     start_sample: int
+    sample_count: int
     chunk_samples: int
     offset: int
+    filled: set[int] = field(default_factory=set)
+    """Slots that a late chunk has taken."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,6 +93,7 @@ class Track:
     sample_rate_hz: int
     next_number: int
     limits: TrackLimits
+    numbers: ChunkNumbers
     position: int = 0
     started: bool = False
     received_samples: int = 0
@@ -118,7 +123,7 @@ class Track:
         if chunk.number < self.next_number:
             return self._late(chunk)
         self._held[chunk.number] = _Held(chunk, self.received_ms(), stream_ms)
-        return self._release_ready()
+        return self.release()
 
     def expire(self, stream_ms: int) -> list[AudioFrame | Gap]:
         """Give up waiting for chunks that hold others up for longer than the limit."""
@@ -129,7 +134,7 @@ class Track:
             if waited_ms <= self.limits.hold_ms and len(self._held) <= _MAX_HELD:
                 break
             events += self._skip_to(oldest.chunk)
-            events += self._release_ready()
+            events += self.release()
         return events
 
     def finish(self) -> list[AudioFrame | Gap]:
@@ -137,7 +142,7 @@ class Track:
         events: list[AudioFrame | Gap] = []
         while self._held:
             events += self._skip_to(self._held[min(self._held)].chunk)
-            events += self._release_ready()
+            events += self.release()
         return events
 
     def pad_to(self, end_sample: int) -> list[AudioFrame | Gap]:
@@ -147,10 +152,15 @@ class Track:
             return []
         return [self._gap(missing, GapCause.LOST)]
 
-    def _release_ready(self) -> list[AudioFrame | Gap]:
+    def release(self) -> list[AudioFrame | Gap]:
+        """Place what follows on without a missing number."""
         events: list[AudioFrame | Gap] = []
-        while (held := self._held.pop(self.next_number, None)) is not None:
-            events += self._place(held.chunk)
+        while self._held:
+            held = self._held.pop(self.next_number, None)
+            if held is not None:
+                events += self._place(held.chunk)
+            elif not self.numbers.elsewhere(self.channel.leg_id, self.next_number):
+                break
             self.next_number += 1
         return events
 
@@ -173,20 +183,27 @@ class Track:
 
     def _skip_to(self, chunk: Chunk) -> list[AudioFrame | Gap]:
         """Declare the chunks before this one lost."""
-        count = chunk.number - self.next_number
-        size = self._chunk_samples or len(chunk.samples)
-        due = ms_to_samples(chunk.timestamp_ms, self.sample_rate_hz) + self._offset
-        lost = count * size
-        if due - self.position < lost - self._samples(self.limits.jitter_ms):
-            lost = max(0, due - self.position)
-        self.counters.lost += count
         first, self.next_number = self.next_number, chunk.number
+        leg, size = self.channel.leg_id, self._chunk_samples or len(chunk.samples)
+        count = sum(not self.numbers.elsewhere(leg, number) for number in range(first, chunk.number))
+        lost = self._lost_samples(chunk, count, size)
         if not lost:
             return []
-        self._losses.append(_Loss(first, count, self.position, lost // count, self._offset))
+        self.counters.lost += round(lost / size)
+        self._losses.append(_Loss(first, chunk.number - first, self.position, lost, size, self._offset))
         del self._losses[:-_REMEMBERED_LOSSES]
         self.started = True
         return [self._gap(lost, GapCause.LOST)]
+
+    def _lost_samples(self, chunk: Chunk, count: int, size: int) -> int:
+        """Return how much is missing before a chunk: by numbers, unless the timestamps say it is less."""
+        ahead = ms_to_samples(chunk.timestamp_ms, self.sample_rate_hz) + self._offset - self.position
+        if not size or ahead <= size // 2:
+            return 0
+        if self.numbers.shared:
+            return min(count, round(ahead / size)) * size
+        lost = count * size
+        return ahead if ahead < lost - self._samples(self.limits.jitter_ms) else lost
 
     def _late(self, chunk: Chunk) -> list[AudioFrame | Gap]:
         """Place a chunk whose number has passed: into its gap, or behind everything when it has none."""
@@ -194,10 +211,15 @@ class Track:
         if at < 0 or chunk.number >= self._losses[at].first_number + self._losses[at].count:
             return self._renumbered(chunk)
         loss = self._losses[at]
-        start = loss.start_sample + (chunk.number - loss.first_number) * loss.chunk_samples
-        off = ms_to_samples(chunk.timestamp_ms, self.sample_rate_hz) + loss.offset - start
-        if len(chunk.samples) > loss.chunk_samples or abs(off) > self._samples(2 * self.limits.jitter_ms):
+        due = ms_to_samples(chunk.timestamp_ms, self.sample_rate_hz) + loss.offset - loss.start_sample
+        by_time = round(due / loss.chunk_samples)
+        slot = by_time if self.numbers.shared else chunk.number - loss.first_number
+        start = slot * loss.chunk_samples
+        fits = start >= 0 and start + len(chunk.samples) <= min(loss.sample_count, start + loss.chunk_samples)
+        if not fits or slot in loss.filled or abs(due - start) > self._samples(2 * self.limits.jitter_ms):
             return self._renumbered(chunk)
+        loss.filled.add(slot)
+        start += loss.start_sample
         self.counters.late += 1
         self.counters.lost -= 1
         return [self._frame(chunk, start, late=True)] if len(chunk.samples) else []

@@ -207,6 +207,57 @@ def test_marks_and_key_presses_are_passed_over() -> None:
     assert len(events) == 1
 
 
+def shared_numbers(count: int, first_outbound: int = 0) -> list[tuple[int, str, int]]:
+    """(number over both tracks, track, number on its track); outbound begins after some inbound ones."""
+    tracks = ["inbound"] * first_outbound + ["inbound", "outbound"] * count
+    return [(n, track, tracks[:n].count(track)) for n, track in enumerate(tracks, start=1)]
+
+
+def shared_media(number: int, track: str, own: int, start_ms: int = 0) -> str:
+    return media(track, number, start_ms + (own - 1) * 20, payload(track, own))
+
+
+@pytest.mark.parametrize("first_outbound", [0, 1, 300])
+def test_one_count_over_both_tracks_is_no_loss(first_outbound: int) -> None:
+    chunks = shared_numbers(60, first_outbound)
+    starts = {"inbound": 0, "outbound": first_outbound * 20}
+    events = play(start(), *(shared_media(*chunk, starts[chunk[1]]) for chunk in chunks), STOP)
+    assert {cause for _, _, _, cause in gaps(events)} <= {GapCause.CLOCK, GapCause.LOST}
+    assert sum(count for _, _, count, _ in gaps(events)) == first_outbound * 160
+    samples, there = assemble(events)
+    for row, track in ((0, "outbound"), (1, "inbound")):
+        count = sum(1 for chunk in chunks if chunk[1] == track)
+        whole = b"".join(payload(track, n) for n in range(1, count + 1))
+        assert np.array_equal(samples[row][there[row]], decode_mulaw(whole))
+
+
+def test_with_one_count_over_both_tracks_frames_soon_come_at_once() -> None:
+    stream = new_stream()
+    chunks = shared_numbers(30)
+    play(start(), *(shared_media(*chunk) for chunk in chunks[:20]), stream=stream)
+    assert [len(frames(play(shared_media(*chunk), stream=stream))) for chunk in chunks[20:]] == [1] * 40
+
+
+@pytest.mark.parametrize("gone", [3, 30])
+def test_with_one_count_over_both_tracks_a_loss_is_still_a_loss(gone: int) -> None:
+    chunks = [chunk for chunk in shared_numbers(40) if chunk[0] != gone]
+    events = play(start(), *(shared_media(*chunk) for chunk in chunks), STOP)
+    ((_, at, count, cause),) = gaps(events)
+    assert (at, count, cause) == ((gone - 1) // 2 * 160, 160, GapCause.LOST)
+    assemble(events)
+
+
+def test_with_one_count_over_both_tracks_a_late_chunk_finds_its_gap() -> None:
+    chunks = shared_numbers(60)
+    late = chunks.pop(40)
+    events = play(start(), *(shared_media(*chunk) for chunk in [*chunks, late]), STOP)
+    samples, there = assemble(events)
+    assert there.all()
+    assert [frame.late for frame in frames(events)].count(True) == 1
+    whole = b"".join(payload("inbound", n) for n in range(1, 61))
+    assert np.array_equal(samples[1], decode_mulaw(whole))
+
+
 @given(seed=st.integers(0, 2**32), count=st.integers(1, 60), drift=st.integers(0, 8))
 @settings(max_examples=40, deadline=None)
 def test_any_order_within_the_window_with_duplicates_gives_the_same_audio(
@@ -223,6 +274,20 @@ def test_any_order_within_the_window_with_duplicates_gives_the_same_audio(
     for row, track in ((0, "outbound"), (1, "inbound")):
         whole = b"".join(payload(track, n) for n in range(1, count + 1))
         assert np.array_equal(samples[row], decode_mulaw(whole))
+
+
+@given(seed=st.integers(0, 2**32), count=st.integers(1, 60), drift=st.integers(0, 8))
+@settings(max_examples=40, deadline=None)
+def test_any_order_of_one_count_over_both_tracks_keeps_every_sample_and_the_time(
+    seed: int, count: int, drift: int
+) -> None:
+    rng = random.Random(seed)  # noqa: S311 - a shuffle, not a secret
+    chunks = sorted(shared_numbers(count), key=lambda chunk: chunk[0] + rng.uniform(0, drift))
+    events = play(start(), *(shared_media(*chunk) for chunk in chunks), STOP)
+    kept = sorted(frame.samples.tobytes() for frame in frames(events))
+    sent = sorted(decode_mulaw(payload(track, own)).tobytes() for _, track, own in chunks)
+    assert kept == sent
+    assert abs(assemble(events)[0].shape[1] - count * 160) <= 8 * 160
 
 
 @given(
