@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from koemori.server.api import errors, routers
@@ -15,6 +17,8 @@ from koemori.server.api.dependencies import services_of
 from koemori.server.api.guards import BodyLimit, OriginGuard, SecurityHeaders
 from koemori.server.auth.origins import Origins
 from koemori.server.pages import WebPages
+from koemori.server.ws.messages import SOCKET_MESSAGES
+from pydantic.json_schema import JsonSchemaMode
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -42,10 +46,24 @@ def build(origins: Origins, lifespan: Lifespan | None = None, sockets: tuple[API
     for router in sockets:
         app.include_router(router)
     app.mount("/", WebPages())
+    app.openapi = partial(_described, app)  # type: ignore[method-assign]
     app.add_middleware(BodyLimit)
     app.add_middleware(OriginGuard, origins=origins)
     app.add_middleware(SecurityHeaders, secure=origins.secure)
     return app
+
+
+def _described(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI description, with the messages of the WebSockets among its schemas."""
+    if app.openapi_schema is None:
+        description = FastAPI.openapi(app)
+        schemas: dict[str, Any] = description["components"]["schemas"]
+        for name, adapter in SOCKET_MESSAGES.items():
+            mode: JsonSchemaMode = "validation" if name == "DeskClientMessage" else "serialization"
+            schema = adapter.json_schema(mode=mode, ref_template="#/components/schemas/{model}")
+            for part, definition in (schema.pop("$defs", {}) | {name: schema}).items():
+                schemas.setdefault(part, definition)
+    return app.openapi_schema or {}
 
 
 def _metrics(request: Request) -> Response:

@@ -13,7 +13,7 @@ from koemori.server.api.schemas import Formula, QueueFigures, Wallboard
 from koemori.server.auth.permissions import Action, Identity, Reach
 from koemori.server.cti import EventType
 from koemori.server.db.repositories import calls, queue_events
-from koemori.server.db.tables import QueueEventRow
+from koemori.server.db.repositories.queue_events import QueueFact
 
 LONGEST_BELIEVABLE_WAIT = timedelta(hours=4)
 """A caller who joined before this and of whom nothing more came is taken for a lost event, not for a wait."""
@@ -51,7 +51,7 @@ def snapshot(parts: Services, who: Identity, reach: Reach, at: datetime) -> Wall
     )
 
 
-def queue_event(row: QueueEventRow) -> wallboard.QueueEvent:
+def queue_event(row: QueueFact) -> wallboard.QueueEvent:
     """A stored event as the figures take it."""
     return wallboard.QueueEvent(
         row.source, row.event_id, row.occurred_at, EventType(row.type), row.call_id, row.queue, row.wait_s

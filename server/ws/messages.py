@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from koemori.server.api.schemas import CallSummary, Wallboard
 from koemori.server.wire import WireEvent
@@ -97,3 +98,10 @@ DeskServerMessage = Annotated[WireEvent | CallsMessage | Pong | Edited | Refused
 WallboardServerMessage = Annotated[WallboardMessage | Pong, Field(discriminator="type")]
 
 CLIENT_MESSAGE: TypeAdapter[DeskClientMessage] = TypeAdapter(DeskClientMessage)
+
+SOCKET_MESSAGES: Mapping[str, TypeAdapter[Any]] = {
+    "DeskClientMessage": CLIENT_MESSAGE,
+    "DeskServerMessage": TypeAdapter(DeskServerMessage),
+    "WallboardServerMessage": TypeAdapter(WallboardServerMessage),
+}
+"""What goes over the sockets, by the name it has in the OpenAPI description."""

@@ -48,6 +48,7 @@ from koemori.server.wire import (
     WireLatency,
     WireLedger,
 )
+from numpy.typing import NDArray
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -327,6 +328,11 @@ def ended_event(call_id: str, seq: int, duration_ms: int) -> CallEndedEvent:
         ledger=WireLedger(channels=()),
         latency=WireLatency(),
     )
+
+
+def silence(sample_count: int) -> NDArray[np.int16]:
+    """Samples that say nothing."""
+    return np.zeros(sample_count, np.int16)
 
 
 def sealed_noise(archive_dir: Path, call_id: CallId, seconds: float = 1.0) -> SealedRecording:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 
 from koemori.server.db.tables import CallRow, ExternalIdRow, QueueEventRow
@@ -16,14 +17,35 @@ def known(session: Session, source: str, event_id: str) -> bool:
     return session.scalar(query) is not None
 
 
-def between(session: Session, since: datetime, until: datetime) -> list[QueueEventRow]:
+@dataclass(frozen=True, slots=True)
+class QueueFact:
+    """An event without its body: what figures need."""
+
+    source: str
+    event_id: str
+    occurred_at: datetime
+    type: str
+    call_id: str
+    queue: str | None
+    wait_s: float | None
+
+
+def between(session: Session, since: datetime, until: datetime) -> list[QueueFact]:
     """Events that occurred in `[since, until]`, in the order in which they came in."""
     query = (
-        select(QueueEventRow)
+        select(
+            QueueEventRow.source,
+            QueueEventRow.event_id,
+            QueueEventRow.occurred_at,
+            QueueEventRow.type,
+            QueueEventRow.call_id,
+            QueueEventRow.queue,
+            QueueEventRow.wait_s,
+        )
         .where(QueueEventRow.occurred_at >= since, QueueEventRow.occurred_at <= until)
         .order_by(QueueEventRow.id)
     )
-    return list(session.scalars(query))
+    return [QueueFact(*row) for row in session.execute(query)]
 
 
 def about(session: Session, names: Collection[str]) -> list[QueueEventRow]:
