@@ -31,7 +31,7 @@ _NOT_NAMES: Final = (
 )  # fmt: skip
 _ASKED: Final = re.compile("(お?名前|ご?氏名|どちら様|どなた様)")
 _AFTER_NAME: Final = re.compile(
-    r"^(?:$|です|だ|で(?:ございます|す)|と(?:申|言い|いい|いう)|いう(?:者|もん)|[。、，,.\s]|っす|や"
+    r"^(?:$|です|だ|よ|って(?:言|い[うい])|で(?:ございます|す)|と(?:申|言い|いい|いう)|いう(?:者|もん)|[。、，,.\s]|っす|や"
     r"|[0-9０-９〇零一二三四五六七八九]|[A-Za-zＡ-Ｚａ-ｚ]の)"
 )
 _CORRECTION: Final = re.compile("じゃなく|ではなく|じゃない|違(い|って|う)|間違")
@@ -51,6 +51,7 @@ class NameExtractor:
     name = "names"
 
     def __init__(self, facts: CallFacts, playbook: Playbook) -> None:
+        self._surnames = frozenset(playbook.case_words.surnames)
         self._surname: str | None = None
         self._given: str = ""
         self._ids: tuple[str, ...] = ()
@@ -67,7 +68,7 @@ class NameExtractor:
         given = _GIVEN.search(heard.text)
         if given and self._surname is not None and not self._given:
             return self._take(heard, self._surname, given.group(1), self._confidence)
-        found = _from_words(heard.text, asked) or _from_patterns(heard.text, asked)
+        found = _from_words(heard.text, asked, self._surnames) or _from_patterns(heard.text, asked)
         if found is None:
             return []
         surname, given_name, introduced = found
@@ -104,12 +105,13 @@ def _asked(heard: Heard, call: CallView) -> bool:
     return False
 
 
-def _from_words(text: str, asked: bool) -> tuple[str, str, bool] | None:
+def _from_words(text: str, asked: bool, surnames: frozenset[str]) -> tuple[str, str, bool] | None:
     """A family name (and given name) that the dictionary knows, where a person says their own."""
     words = words_of(text)
     best: tuple[str, str, bool] | None = None
     for place, word in enumerate(words):
-        if not word.is_surname or not _stands_alone(text, words, place):
+        unsure = asked and (word.surface in surnames or word.is_place)
+        if not (word.is_surname or unsure) or not _stands_alone(text, words, place):
             continue
         following = words[place + 1] if place + 1 < len(words) else None
         given = ""
@@ -119,7 +121,7 @@ def _from_words(text: str, asked: bool) -> tuple[str, str, bool] | None:
         rest = text[end:]
         if rest.startswith(_HONORIFICS) or not _AFTER_NAME.match(rest):
             continue
-        introduced = bool(re.match(r"です|だ|でございます|と申|と言い|といい", rest))
+        introduced = bool(re.match(r"です|だ|でございます|と申|と言い|といい|って(言|い[うい])", rest))
         if introduced or asked or _number_follows(rest) or (given and place == 0):
             best = (word.surface, given, introduced)
     return best

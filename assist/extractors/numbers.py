@@ -77,9 +77,9 @@ class NumberExtractor:
             if prefix is not None:
                 letters = "".join(_letter(part) for part in _LETTER.findall(prefix.group(1)))
                 if len(run.digits) >= 2 and not _UNITS.match(text[run.end :]):
-                    found.append("-".join((letters, *run.groups)))
+                    found.append("-".join((letters, *_grouped(run))))
             elif self._plain_number(run, before, text[run.end :], asked):
-                found.append("-".join(run.groups))
+                found.append("-".join(_grouped(run)))
         return found
 
     @staticmethod
@@ -104,6 +104,11 @@ def _asked(heard: Heard, call: CallView) -> bool:
                 question.replace("電話番号", "")
             )
     return False
+
+
+def _grouped(run: DigitRun) -> tuple[str, ...]:
+    """Digits said one by one are one number."""
+    return (run.digits,) if all(len(group) == 1 for group in run.groups) else run.groups
 
 
 def _letter(part: str) -> str:

@@ -281,6 +281,7 @@ def _read_case_words(file: Path) -> CaseWords:
         except re.error as error:
             raise document.error("demand_types", "regular expressions", f"{name} ({error})") from error
     words = CaseWords(
+        surnames=document.texts("surnames", required=True),
         products=document.texts("products", required=True),
         services=_pairs(document, "services"),
         demand_types=demand_types,

@@ -155,6 +155,8 @@ class EndStateRule:
 class CaseWords:
     """Words the extractors look for; patterns are over folded text."""
 
+    surnames: tuple[str, ...] = ()
+    """Family names that are also other words; believed only when a name was asked for."""
     products: tuple[str, ...] = ()
     services: Mapping[str, str] = field(default_factory=dict)
     """What a company or bill is called → the contract it stands for."""

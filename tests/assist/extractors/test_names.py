@@ -68,3 +68,15 @@ def test_a_correction_by_the_customer_wins_over_the_read_back() -> None:
 @pytest.mark.parametrize("said", ["お客様のご都合", "代理人様以外には", "お子様がいらっしゃる", "皆様に"])
 def test_what_people_are_is_not_their_name(said: str) -> None:
     assert name(("a", said)) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "value"),
+    [("林です", "林"), ("山口よ", "山口"), ("島田や。06の1234の5678や", "島田"), ("近藤っていうんだけど", "近藤")],
+)
+def test_names_that_are_also_other_words_are_believed_when_asked_for(said: str, value: str) -> None:
+    assert name(ASKED, ("c", said)) == value
+
+
+def test_such_words_are_no_names_when_nobody_asked() -> None:
+    assert name(("c", "東です、森の近くの")) is None

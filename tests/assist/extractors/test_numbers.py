@@ -48,3 +48,7 @@ def test_other_digits_are_no_order_number(said: str) -> None:
 def test_a_correction_wins_over_the_read_back() -> None:
     script = [("c", "Kの77120です"), ("a", "Kの77120でございますね"), ("c", "違います、Kの77121です")]
     assert number(*script) == "K-77121"
+
+
+def test_digits_said_one_by_one_are_one_number() -> None:
+    assert number(("c", "えーっと、Hの、4、4、0、1です")) == "H-4401"
