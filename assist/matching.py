@@ -8,6 +8,7 @@ A pattern is a sequence of words with room between them. Written in TOML by peop
     金+出せ                      `+` nothing between
     もう? 死ぬ しか              `?` may be missing
     ^死ね$                       `^` begins a clause, `$` ends one (sentence particles do not count)
+    =最期                         `=` only by its characters, not by its sound (最後)
     *ばか*                       `*` lets a short kana word begin or end inside another word
 
 A word written with kanji is found by its characters or by its sound; a word in kana by its characters only
@@ -154,13 +155,13 @@ class PatternCompiler:
 @lru_cache(maxsize=16384)
 def literal(word: str) -> Literal:
     """One word of a pattern, with the rules of where it may begin and end."""
-    bare = word.strip("*")
+    bare = word.removeprefix("=").strip("*")
     if not bare:
         raise PatternSyntaxError("a word between the stars")
     analysis = analyze(bare)
     kana = is_kana(analysis.surface)
     short = kana and len(analysis.surface) <= _SHORT_KANA
-    reading = "" if kana or len(analysis.reading) < _SHORTEST_READING else analysis.reading
+    reading = "" if kana or word.startswith("=") or len(analysis.reading) < _SHORTEST_READING else analysis.reading
     return Literal(
         analysis.surface,
         reading,
