@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 MAX_SOCKET_MESSAGE_BYTES = 1 << 20
 SHUTDOWN_PATIENCE_S = 60
+_SAID_BETTER = ("Traceback (most recent call last)", "Application startup failed")
 
 
 class _Server(uvicorn.Server):
@@ -146,6 +147,10 @@ async def run_service(
     watcher = asyncio.create_task(_when_started(server, app, listener, signals, started))
     try:
         await server.serve(sockets=[listener])
+    except SystemExit:
+        # How the web server says that the application did not start; the reason is in `failures`.
+        if not failures:
+            raise
     finally:
         watcher.cancel()
         signals.end()
@@ -211,6 +216,6 @@ def _watch_lifespan(app: FastAPI, failures: list[Exception]) -> None:
 
 def _drop_tracebacks() -> None:
     def without_traceback(record: logging.LogRecord) -> bool:
-        return "Traceback (most recent call last)" not in str(record.msg)
+        return not any(words in str(record.msg) for words in _SAID_BETTER)
 
     logging.getLogger("uvicorn.error").addFilter(without_traceback)

@@ -152,7 +152,15 @@ class AssistLane:
         elif self._failed:
             await self._say_not_assisted("failed")
         await self._feed(CallClosed(at_ms=end_ms))
+        self._count()
         self._channels.clear()
+
+    def _count(self) -> None:
+        if self._listener is not None:
+            self._metrics.partials_dropped.inc(self._listener.counts.partials_dropped)
+        if self._engine is not None:
+            for part, times in self._engine.failures.items():
+                self._metrics.assist_failures.labels(part).inc(times)
 
     async def _enqueue(self, event: AudioFrame | Gap) -> None:
         async with self._changed:

@@ -14,8 +14,11 @@ from koemori.audio.frames import AudioFrame, Gap, SourceEvent
 from koemori.models.types import TranscriptEvent
 
 if TYPE_CHECKING:
+    from collections import Counter
+
     import numpy as np
     from koemori.audio.recording import JournalHead
+    from koemori.models.channel_listener import ListenerCounts
     from koemori.server.archive.sealing import SealedRecording
     from numpy.typing import NDArray
 
@@ -63,6 +66,8 @@ class Recorder(Protocol):
 class Listener(Protocol):
     """Audio → transcript events; `CallListener` of the models."""
 
+    counts: ListenerCounts
+
     def push(self, channel: Channel, start_ms: int, samples: NDArray[np.float32]) -> None:
         """Add 16 kHz mono audio of one channel; returns at once."""
         ...
@@ -96,6 +101,9 @@ class Listener(Protocol):
 
 class Engine(Protocol):
     """Words → alerts, guidance, case; `AssistEngine`."""
+
+    failures: Counter[str]
+    """Parts that failed in this call, by name."""
 
     def push(self, event: AssistInput) -> list[AssistEvent]:
         """Take one input; return what follows from it, in order."""

@@ -142,15 +142,11 @@ class MediaSource:
                 receiving.cancel()
 
     def _read(self, receiving: asyncio.Future[MutableMapping[str, Any]]) -> tuple[str, str | None]:
-        try:
-            message = receiving.result()
-        except RuntimeError:
+        failed = receiving.cancelled() or receiving.exception() is not None
+        if failed or receiving.result()["type"] == "websocket.disconnect":
             self.gone = True
             return "", "disconnected"
-        if message["type"] == "websocket.disconnect":
-            self.gone = True
-            return "", "disconnected"
-        text = message.get("text")
+        text = receiving.result().get("text")
         return (text, None) if isinstance(text, str) else ("", None)
 
 

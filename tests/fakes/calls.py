@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -28,6 +28,7 @@ from koemori.assist.types import (
 from koemori.audio.call import CallEnded, CallId, CallStarted, Channel, ChannelRole, LegId
 from koemori.audio.frames import AudioFrame, Gap, SourceEvent
 from koemori.audio.recording import JournalHead
+from koemori.models.channel_listener import ListenerCounts
 from koemori.models.types import TranscriptEvent, Utterance
 from koemori.server.archive.ledger import Ledger, channel_ledger
 from koemori.server.archive.sealing import SealedRecording
@@ -101,6 +102,7 @@ class FakeListener:
     fail_at_ms: int | None = None
     hang: bool = False
     backlog_ms: int = 0
+    counts: ListenerCounts = field(default_factory=ListenerCounts)
     heard: dict[int, int] = field(default_factory=dict)
     gaps: list[tuple[int, int, int]] = field(default_factory=list)
     _queue: asyncio.Queue[TranscriptEvent | None] = field(default_factory=asyncio.Queue)
@@ -146,6 +148,7 @@ class FakeEngine:
 
     inputs: list[AssistInput] = field(default_factory=list)
     fail_on: type | None = None
+    failures: Counter[str] = field(default_factory=Counter)
     fields: dict[str, FieldValue] = field(default_factory=dict)
 
     def push(self, event: AssistInput) -> list[AssistEvent]:
