@@ -10,14 +10,13 @@ class NoResizeObserver {
   disconnect() {}
 }
 vi.stubGlobal("ResizeObserver", NoResizeObserver);
-window.matchMedia ??= (query: string) =>
-  ({
-    matches: false,
-    media: query,
-    addEventListener: () => undefined,
-    removeEventListener: () => undefined,
-  }) as unknown as MediaQueryList;
-Element.prototype.scrollIntoView ??= () => undefined;
+vi.stubGlobal("matchMedia", (query: string) => ({
+  matches: false,
+  media: query,
+  addEventListener: () => undefined,
+  removeEventListener: () => undefined,
+}));
+Element.prototype.scrollIntoView = () => undefined;
 
 beforeAll(async () => {
   await startTranslations();

@@ -23,17 +23,5 @@ export type AccessGrant = Schemas["AccessGrant"];
 export type Waveform = Schemas["Waveform"];
 export type VerifyResult = Schemas["VerifyAnswer"];
 export type WsTicket = Schemas["WsTicket"];
-
-export interface PlaybookItem {
-  id: string;
-  step: string;
-  label: string;
-  question: string;
-}
-
-export interface Playbook {
-  version: string;
-  locale: string;
-  ladder: { id: string; label: string }[];
-  checklist: PlaybookItem[];
-}
+export type Playbook = Schemas["PlaybookTexts"];
+export type PlaybookItem = Schemas["ChecklistItem"];

@@ -117,10 +117,7 @@ function Figure({
         data-figure={name}
         data-standing={standing}
       >
-        <span className={classes.label}>
-          {label}
-          {note !== null && <small>{note}</small>}
-        </span>
+        <span className={classes.label}>{label}</span>
         <span className={classes.value} data-testid="figure-value">
           {value}
           {unit !== "" && <small>{unit}</small>}
@@ -133,6 +130,7 @@ function Figure({
               {t(`board.word.${standing}`)}
             </>
           )}
+          {note !== null && <small>{note}</small>}
         </span>
       </div>
     </Tooltip>

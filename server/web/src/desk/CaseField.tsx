@@ -23,7 +23,8 @@ export function CaseField({ field, view, onType, onSave, onDiscard, onPoint }: P
   // A value that changes under the cursor would be written over while it is being read.
   const [held, setHeld] = useState<string | null>(null);
   const fresh = useFresh(view.text, view.status === "proposed");
-  const text = view.status === "typing" || view.status === "refused" ? view.text : (held ?? view.text);
+  const isServices = view.status === "proposed" || view.status === "empty";
+  const text = isServices ? (held ?? view.text) : view.text;
   const id = `case-${field}`;
 
   const onFocus = () => {
@@ -121,10 +122,18 @@ function level(confidence: number): "low" | "middle" | "high" {
   return confidence >= 0.5 ? "middle" : "low";
 }
 
+/** Right after a page opens, everything is new and nothing is news. */
+const OPENING_MS = 1_500;
+
 /** True for a short while after the service has put a new value in. */
 function useFresh(text: string, isProposed: boolean): boolean {
+  const [opening, setOpening] = useState(true);
   const [shown, setShown] = useState({ text, fresh: false });
-  if (shown.text !== text) setShown({ text, fresh: isProposed && text !== "" });
+  if (shown.text !== text) setShown({ text, fresh: !opening && isProposed && text !== "" });
+  useEffect(() => {
+    const timer = setTimeout(() => setOpening(false), OPENING_MS);
+    return () => clearTimeout(timer);
+  }, []);
   useEffect(() => {
     if (!shown.fresh) return;
     const timer = setTimeout(() => setShown({ text: shown.text, fresh: false }), FRESH_MS);

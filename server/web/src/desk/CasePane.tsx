@@ -119,9 +119,11 @@ function SourceStrip({ call, field, view, onShow }: StripProps) {
           </q>
         </>
       )}
-      {known && source === undefined && view.status === "proposed" && (
+      {!known && <span className={classes.sourceHead}>{t("desk.case.source_hint")}</span>}
+      {known && source === undefined && (
         <span className={classes.sourceHead}>
-          {t(`desk.case.field.${field}`)}・{t("desk.case.no_quote")}
+          {t(`desk.case.field.${field}`)}・
+          {t(view.status === "proposed" ? "desk.case.no_quote" : "desk.case.by_agent")}
         </span>
       )}
     </div>

@@ -1,6 +1,7 @@
 import { Button } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import type { Guidance } from "../api/events";
+import type { Playbook } from "../api/types";
 import { clock } from "../i18n/format";
 import type { CallState } from "../live/callState";
 import type { EditState } from "../live/caseEdits";
@@ -33,7 +34,15 @@ export function GuidancePane({ call, edits, cards, index, isLive, onNext, onShow
       <h2 className={classes.heading}>{t("desk.guidance.title")}</h2>
       <div aria-live="polite">
         {shown !== null ? (
-          <Card call={call} card={shown} index={index} count={cards.length} onNext={onNext} onShow={onShow} />
+          <Card
+            call={call}
+            playbook={playbook}
+            card={shown}
+            index={index}
+            count={cards.length}
+            onNext={onNext}
+            onShow={onShow}
+          />
         ) : (
           <div className={classes.calm} data-testid="guidance-none">
             <p>{t("desk.guidance.none")}</p>
@@ -69,6 +78,7 @@ export function GuidancePane({ call, edits, cards, index, isLive, onNext, onShow
 
 interface CardProps {
   call: CallState;
+  playbook: Playbook | null;
   card: Guidance;
   index: number;
   count: number;
@@ -90,11 +100,12 @@ const STAGES = [
   "correction",
 ] as const;
 
-function Card({ call, card, index, count, onNext, onShow }: CardProps) {
+function Card({ call, playbook, card, index, count, onNext, onShow }: CardProps) {
   const { t } = useTranslation();
   const severity = cardSeverity(card, call.alerts);
   const alert = call.alerts.find((candidate) => candidate.alert_id === card.alert_id) ?? null;
   const stage = STAGES.find((known) => known === card.stage);
+  const step = playbook?.ladder.find((rung) => rung.id === card.stage)?.label ?? "";
   const from = alert?.utterance_ids.at(-1);
   return (
     <article
@@ -106,7 +117,7 @@ function Card({ call, card, index, count, onNext, onShow }: CardProps) {
     >
       <p className={classes.meta}>
         <span className={classes.stage}>
-          {stage === undefined ? card.stage : t(`desk.guidance.stage.${stage}`)}
+          {stage === undefined ? card.stage : t(`desk.guidance.stage.${stage}`)} {step}
         </span>
         {severity > 0 && (
           <SeverityBadge

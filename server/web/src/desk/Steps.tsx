@@ -1,7 +1,8 @@
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import type { Playbook } from "../api/types";
+import type { Playbook, PlaybookItem } from "../api/types";
 import { clock } from "../i18n/format";
-import type { CallState } from "../live/callState";
+import type { CallState, ChecklistState } from "../live/callState";
 import classes from "./Guidance.module.css";
 
 interface Props {
@@ -45,52 +46,76 @@ export function WarningLadder({ call, playbook, onShow }: Props) {
 
 const STEPS = ["step1", "step2", "step3", "step4"] as const;
 
-/** The four steps of a complaint call, with what in each was heard. */
+/**
+ * The four steps of a complaint call, with what in each was heard. Only the step the agent is in lies open: twenty
+ * lines at once are more than anybody can take in while being spoken to.
+ */
 export function StepList({ call, playbook, onShow }: Props) {
   const { t } = useTranslation();
+  const [opened, setOpened] = useState<string | null>(null);
+  const isDone = (id: string) => call.checklist[id]?.done === true;
+  const steps = STEPS.map((step) => {
+    const items = playbook?.checklist.filter((item) => item.step === step) ?? [];
+    const done = items.filter((item) => isDone(item.id)).length;
+    return { step, items, done, complete: items.length > 0 && done === items.length };
+  });
+  const current = opened ?? steps.find(({ complete }) => !complete)?.step;
   return (
     <section aria-label={t("desk.checklist.title")}>
       <h2 className={classes.heading}>{t("desk.checklist.title")}</h2>
       <ol className={classes.steps} data-testid="checklist">
-        {STEPS.map((step, at) => {
-          const items = playbook?.checklist.filter((item) => item.step === step) ?? [];
-          const done = items.filter((item) => call.checklist[item.id]?.done === true);
-          const complete = items.length > 0 && done.length === items.length;
-          return (
-            <li key={step} data-testid="checklist-step" data-step={step} data-done={complete}>
-              <span className={classes.stepName}>
-                <span className={classes.rung}>{complete ? "✓" : at + 1}</span>
-                {t(`desk.checklist.step.${step}`)}
-              </span>
-              <span className={classes.items}>
-                {items.map((item) => {
-                  const heard = call.checklist[item.id];
-                  const isDone = heard?.done === true;
-                  const state = isDone
-                    ? `${t("desk.checklist.done")} ${clock(heard.atMs)}`
-                    : t("desk.checklist.open");
-                  return (
-                    <button
-                      key={item.id}
-                      type="button"
-                      className={classes.item}
-                      data-testid="checklist-item"
-                      data-item={item.id}
-                      data-done={isDone}
-                      title={`${item.label}: ${state}`}
-                      aria-label={`${item.label}: ${state}`}
-                      disabled={!isDone || heard.utteranceId === null}
-                      onClick={() => heard?.utteranceId != null && onShow(heard.utteranceId)}
-                    >
-                      {isDone ? "✓" : "○"} {item.label}
-                    </button>
-                  );
-                })}
-              </span>
-            </li>
-          );
-        })}
+        {steps.map(({ step, items, done, complete }, at) => (
+          <li key={step} data-testid="checklist-step" data-step={step} data-done={complete}>
+            <button
+              type="button"
+              className={classes.stepName}
+              aria-expanded={step === current}
+              onClick={() => setOpened(step === opened ? null : step)}
+            >
+              <span className={classes.rung}>{complete ? "✓" : at + 1}</span>
+              {t(`desk.checklist.step.${step}`)}
+              {items.length > 0 && (
+                <span className={classes.count}>
+                  {done} / {items.length}
+                </span>
+              )}
+            </button>
+            <div className={classes.items} hidden={step !== current}>
+              {items.map((item) => (
+                <StepItem key={item.id} item={item} heard={call.checklist[item.id]} onShow={onShow} />
+              ))}
+            </div>
+          </li>
+        ))}
       </ol>
     </section>
+  );
+}
+
+interface ItemProps {
+  item: PlaybookItem;
+  heard: ChecklistState | undefined;
+  onShow: (utteranceId: string) => void;
+}
+
+function StepItem({ item, heard, onShow }: ItemProps) {
+  const { t } = useTranslation();
+  const done = heard?.done === true;
+  const state = done ? `${t("desk.checklist.done")} ${clock(heard.atMs)}` : t("desk.checklist.open");
+  const utteranceId = done ? heard.utteranceId : null;
+  return (
+    <button
+      type="button"
+      className={classes.item}
+      data-testid="checklist-item"
+      data-item={item.id}
+      data-done={done}
+      title={`${item.label}: ${state}`}
+      aria-label={`${item.label}: ${state}`}
+      disabled={utteranceId === null}
+      onClick={() => utteranceId !== null && onShow(utteranceId)}
+    >
+      {done ? "✓" : "○"} {item.label}
+    </button>
   );
 }

@@ -5,6 +5,7 @@ import { useSearchParams } from "react-router";
 import { getWaveform } from "../api/endpoints";
 import type { RecordingDetail } from "../api/types";
 import { useKeys } from "../ui/useKeys";
+import { AlertList } from "./AlertList";
 import { AudioPlayer } from "./audioPlayer";
 import classes from "./Player.module.css";
 import { PlayerControls } from "./PlayerControls";
@@ -72,6 +73,7 @@ export function ListenTab({ recording, access, onOpened }: Props) {
             purpose={access.purpose}
           />
         )}
+        <AlertList recording={recording} onPlayFrom={isOpen ? player.playFrom : askFirst} />
       </div>
       <TranscriptPane
         recording={recording}

@@ -60,7 +60,8 @@ function Verify({
 }) {
   const { t } = useTranslation();
   const problemText = useProblemText();
-  const [why, setWhy] = useState(purpose);
+  const [typed, setTyped] = useState<string | null>(null);
+  const why = typed ?? purpose;
   const { mutate, data, isPending, error } = useMutation({
     mutationFn: () => verifyRecording(recordingId, why.trim()),
     onSuccess: onChecked,
@@ -85,7 +86,7 @@ function Verify({
           maxLength={200}
           autoComplete="off"
           value={why}
-          onChange={(event) => setWhy(event.currentTarget.value)}
+          onChange={(event) => setTyped(event.currentTarget.value)}
         />
         <Button type="submit" loading={isPending} disabled={why.trim() === ""} data-testid="verify">
           {isPending ? t("recordings.verify.running") : t("recordings.verify.run")}

@@ -20,6 +20,7 @@ export function SearchPage() {
   const query = readQuery(params);
   const key = FIELDS.map((field) => query[field]).join("\n");
   const first = useRef<HTMLInputElement>(null);
+  useEffect(() => first.current?.focus(), []);
   useKeys([{ key: "/", run: () => first.current?.focus() }]);
   const { data, error, isPending, isFetching, hasNextPage, fetchNextPage, refetch } = useInfiniteQuery({
     queryKey: ["recordings", key],
@@ -93,7 +94,6 @@ const EMPTY: RecordingQuery = { person: "", number: "", from: "", to: "", words:
 function SearchForm({ initial, busy, inputRef, onSearch }: FormProps) {
   const { t } = useTranslation();
   const [query, setQuery] = useState(initial);
-  useEffect(() => inputRef.current?.focus(), [inputRef]);
   const types = { person: "text", number: "tel", from: "date", to: "date", words: "search" } as const;
   return (
     <form
