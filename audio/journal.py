@@ -150,7 +150,14 @@ class Journal:
         self._overflow_samples = 0
         self._overflow_alarmed_at = -1e9
         try:
-            self._writer = SegmentWriter(directory, segment_bytes, open_segment, self._alarm, self._settled)
+            self._writer = SegmentWriter(
+                directory,
+                segment_bytes,
+                open_segment,
+                self._alarm,
+                self._settled,
+                self._sync_interval_ns,
+            )
         except OSError as error:
             self._lock_file.release()
             raise JournalError(

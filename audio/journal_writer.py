@@ -56,6 +56,7 @@ class SegmentWriter:
         open_segment: Callable[[Path], SegmentFile],
         alarm: Callable[[str, Mapping[str, int | str]], None],
         settled: Callable[[int], None],
+        sync_interval_ns: int,
     ) -> None:
         """Create the first file; OSError when that fails."""
         self._directory = directory
@@ -63,6 +64,8 @@ class SegmentWriter:
         self._open_segment = open_segment
         self._alarm = alarm
         self._settled = settled
+        self._sync_interval_ns = sync_interval_ns
+        self._synced_ns = time.monotonic_ns()
         self._pending: deque[_Packed] = deque()
         self._needed: dict[int, set[bytes]] = {}
         self._live: set[bytes] = set()
@@ -92,10 +95,10 @@ class SegmentWriter:
                 self._needed[_number_of(extent.path)].add(raw)
 
     def write(self, entries: Sequence[Entry]) -> None:
-        """Append records, in order; they are durable after the next `commit`."""
-        if entries and not self.oldest_ns:
-            self.oldest_ns = entries[0].monotonic_ns
+        """Append records, in order; durable after the next `commit`; a long backlog commits by itself."""
         for start in range(0, len(entries), _BATCH_RECORDS):
+            # A sync in an earlier round (rotation, a replaced file) has covered all before this batch.
+            self.oldest_ns = self.oldest_ns or entries[start].monotonic_ns
             packed = [self._pack(entry) for entry in entries[start : start + _BATCH_RECORDS]]
             self._pending.extend(packed)
             try:
@@ -104,6 +107,8 @@ class SegmentWriter:
                     self._rotate()
             except OSError as error:
                 self._replace(error)
+            if time.monotonic_ns() - self._synced_ns >= self._sync_interval_ns:
+                self.commit()
 
     def commit(self) -> None:
         """Make everything written durable and complete the futures it covers."""
@@ -176,6 +181,7 @@ class SegmentWriter:
         self._file.sync()
         self.sync_ms.append((time.perf_counter() - began) * 1000)
         self.syncs += 1
+        self._synced_ns = time.monotonic_ns()
         self._watch_age()
         self._settle()
 

@@ -322,6 +322,24 @@ def test_a_disk_slower_than_the_promise_raises_an_alarm(tmp_path: Path) -> None:
     journal.close()
 
 
+def test_what_a_rotation_leaves_over_is_synced_without_a_further_push(tmp_path: Path) -> None:
+    disk = Disk()
+    disk.unblocked.clear()
+    journal = Journal(tmp_path, open_segment=disk.open, segment_bytes=110_000)
+    call = new_call()
+    recorder = journal.open_call(call)
+    for event in steps(call, 0, 200):
+        recorder.push(event)
+    disk.unblocked.set()
+    deadline = time.monotonic() + WAIT_S
+    while journal.metrics().queued_bytes:
+        assert time.monotonic() < deadline
+        disk.synced.wait(0.01)
+    assert journal.metrics().records_written == 402
+    assert len(list(tmp_path.glob("*.kmj"))) == 2
+    journal.close()
+
+
 def test_metrics_tell_age_bytes_and_syncs(tmp_path: Path) -> None:
     disk = Disk()
     disk.unblocked.clear()
