@@ -99,7 +99,7 @@ async def test_partials_come_while_someone_speaks(corpus: Path, whisper: Whisper
 
 
 async def test_ten_minutes_of_line_sounds_are_no_utterance(whisper: WhisperTranscriber) -> None:
-    """Each sound for ten minutes on a channel of its own; the detector lets a few keys pass, the guard none."""
+    """Each sound for ten minutes on a channel of its own; a few keys pass the detector, none the guard."""
     sounds = [make(600.0) for make in SOUNDS.values()]
     audio = np.stack([sound[: min(map(len, sounds))] for sound in sounds])
     events = await hear(whisper, audio)
