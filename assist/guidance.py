@@ -72,7 +72,10 @@ class Guide:
         """
         now_ms = event.end_ms if isinstance(event, Heard) else event.at_ms
         self._settle(event, now_ms, checklist, fields or {})
+        agent_speaks = isinstance(event, Heard) and event.speaker is ChannelRole.AGENT
         fresh = self._from_findings(findings, now_ms, checklist)
+        if not agent_speaks:
+            fresh += self._from_ladder(findings, now_ms, checklist)
         if isinstance(event, Heard):
             fresh += self._from_words(event, now_ms, checklist)
         open_cards = fresh + self._pending
@@ -133,10 +136,12 @@ class Guide:
             for rule in self._playbook.rules:
                 if self._fires(rule, finding) and self._may_show(rule, now_ms, checklist):
                     cards.append(card_of(rule, now_ms, finding))
-            step = self._ladder.observe(finding, checklist, now_ms)
-            if step is not None:
-                cards.append(step)
         return cards
+
+    def _from_ladder(self, findings: Sequence[Finding], now_ms: int, checklist: Checklist) -> list[Card]:
+        """The next step, when the customer (or the clock) goes on; the agent's own words move nothing."""
+        steps = (self._ladder.observe(finding, checklist, now_ms) for finding in findings)
+        return [step for step in steps if step is not None]
 
     def _fires(self, rule: GuidanceRule, finding: Finding) -> bool:
         match rule.when:

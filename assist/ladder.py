@@ -33,8 +33,9 @@ class LadderWalk:
         if not self._calls_for_ladder(finding):
             return None
         self.begun = True
-        step = next((step for step in self._ladder.steps if not checklist.done(step.id)), None)
-        if step is None:
+        steps = self._ladder.steps
+        step = next((step for step in steps if not checklist.done(step.id)), None)
+        if step is None or checklist.done(steps[-1].id):
             return None
         last_ms = self._offered.get(step.id)
         if last_ms is not None and now_ms - last_ms < self._ladder.cooldown_ms:

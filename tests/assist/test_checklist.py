@@ -79,7 +79,7 @@ def test_each_step_of_the_ladder_is_heard(said: str, step: str) -> None:
 def test_a_warning_of_ending_is_a_warning_too_but_no_ending() -> None:
     heard = done(("a", "これ以上続くようでしたらお電話を終了いたします"))
     assert {"ladder2", "ladder3"} <= heard
-    assert "ladder5" not in heard
+    assert not {"ladder1", "ladder5"} & heard
 
 
 def test_safety_advice_about_a_product_is_no_request_to_stop() -> None:

@@ -210,3 +210,17 @@ def test_the_customers_channel_alone_speaks_for_the_customer() -> None:
     desk = Desk()
     heard = desk.conversation.say(ChannelRole.AGENT, "会社に爆弾を仕掛けたとおっしゃいましたか")
     assert "safety" not in stages(desk.hear(heard, ()))
+
+
+def test_nothing_of_the_ladder_is_offered_after_the_call_was_ended() -> None:
+    desk = Desk()
+    desk.abuse()
+    desk.a("再三お願いいたしましたが続いておりますので、お電話を終了させていただきます。")
+    assert not any(stage.startswith("ladder") for stage in stages(desk.abuse()))
+
+
+def test_a_finding_about_the_agents_own_sentence_moves_no_ladder() -> None:
+    assert not any(
+        stage.startswith("ladder")
+        for stage in stages(Desk().a("これで終了いたします。", alert(Category.DETENTION)))
+    )

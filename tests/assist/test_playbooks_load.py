@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from koemori.assist.checklist import Checklist
 from koemori.assist.errors import PlaybookError
 from koemori.assist.guidance import Guide
 from koemori.assist.playbooks.load import BUILT_IN, load_playbook
+from koemori.assist.playbooks.schema import Playbook
 
 from tests.fakes.conversation import Conversation, shipped_playbook
 
@@ -30,7 +32,8 @@ source = "返品規程 第2条"
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(BUILT_IN, tmp_path / "playbook"))
+    """A copy to break; without the lexicon, which has its own tests and takes long to compile."""
+    return Path(shutil.copytree(BUILT_IN, tmp_path / "playbook", ignore=shutil.ignore_patterns("lexicon")))
 
 
 def refusal(directory: Path, file: str, text: str) -> PlaybookError:
@@ -58,7 +61,6 @@ def test_the_version_changes_with_any_word_of_the_playbook(directory: Path) -> N
     before = load_playbook(directory=directory).version
     (directory / "ja" / "guidance" / "ours.toml").write_text(RULE, encoding="utf-8")
     after = load_playbook(directory=directory).version
-    assert before == shipped_playbook().version
     assert before != after
     assert before.split("+")[0] == after.split("+")[0] == "1.0.0"
 
@@ -129,8 +131,13 @@ def test_a_directory_without_rules_is_refused(tmp_path: Path) -> None:
         load_playbook(directory=tmp_path)
 
 
+@cache
+def english_playbook() -> Playbook:
+    return load_playbook("en")
+
+
 def test_english_has_words_for_every_japanese_id() -> None:
-    japanese, english = shipped_playbook(), load_playbook("en")
+    japanese, english = shipped_playbook(), english_playbook()
     pairs = [
         *zip(japanese.rules, english.rules, strict=True),
         *zip(japanese.ladder.steps, english.ladder.steps, strict=True),
@@ -152,7 +159,7 @@ def test_english_has_words_for_every_japanese_id() -> None:
 
 
 def test_english_detects_the_same() -> None:
-    japanese, english = shipped_playbook(), load_playbook("en")
+    japanese, english = shipped_playbook(), english_playbook()
     assert [rule.when for rule in japanese.rules] == [rule.when for rule in english.rules]
     assert [item.heard for item in japanese.checklist] == [item.heard for item in english.checklist]
 
