@@ -19,7 +19,7 @@ time is bounded by the number of occurrences, whatever the text.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
@@ -35,6 +35,8 @@ _SHORT_KANA: Final = 4
 _SHORTEST_KANA: Final = 2
 _SHORTEST_READING: Final = 3
 _SHORT_READING: Final = 4
+_KEY: Final = 2
+_NONE: Final[dict[Literal, list[Atom]]] = {}
 _SPLIT = re.compile(r"\{[^}]*\}|[^|{}]+")
 
 
@@ -118,6 +120,10 @@ class PatternCompiler:
             for choice in choices
         )
 
+    def index(self) -> AtomIndex:
+        """The index of every word compiled so far."""
+        return AtomIndex(self._atoms.values())
+
     def _atom(self, word: str, pattern: str) -> Atom:
         if word not in self._atoms:
             literals: dict[Literal, None] = {}
@@ -170,23 +176,79 @@ def literal(word: str) -> Literal:
     )
 
 
-class Matcher:
-    """Finds patterns in one analysed utterance; remembers where each word occurs."""
+class AtomIndex:
+    """Every word of a lexicon by its first characters, so that one pass over an utterance finds them all."""
 
-    def __init__(self, analysis: Analysis) -> None:
+    def __init__(self, atoms: Iterable[Atom]) -> None:
+        self._surface: dict[str, dict[Literal, list[Atom]]] = {}
+        self._reading: dict[str, dict[Literal, list[Atom]]] = {}
+        self._lemmas: dict[str, list[Atom]] = {}
+        for atom in atoms:
+            for item in atom.literals:
+                self._surface.setdefault(item.surface[:_KEY], {}).setdefault(item, []).append(atom)
+                if item.reading:
+                    self._reading.setdefault(item.reading[:_KEY], {}).setdefault(item, []).append(atom)
+            for lemma in atom.lemmas:
+                self._lemmas.setdefault(lemma, []).append(atom)
+
+    def places(self, analysis: Analysis) -> dict[Atom, tuple[_Place, ...]]:
+        """Where each word of the lexicon occurs in the utterance; words that do not occur are left out."""
+        found: dict[Atom, set[_Place]] = {}
+        self._by_surface(analysis, found)
+        self._by_reading(analysis, found)
+        for token in analysis.tokens:
+            for form in {token.dictionary_form, token.normalized_form}:
+                for atom in self._lemmas.get(form, ()):
+                    found.setdefault(atom, set()).add((token.start, token.end, True))
+        return {atom: tuple(sorted(places)) for atom, places in found.items()}
+
+    def _by_surface(self, analysis: Analysis, found: dict[Atom, set[_Place]]) -> None:
+        text = analysis.surface
+        for start in range(len(text)):
+            for key in (text[start : start + _KEY], text[start : start + 1]):
+                for item, atoms in self._surface.get(key, _NONE).items():
+                    end = start + len(item.surface)
+                    if len(item.surface) < len(key) or not text.startswith(item.surface, start):
+                        continue
+                    if item.ends_word and end not in analysis.token_ends:
+                        continue
+                    place = (start, end, not item.starts_word or start in analysis.token_starts)
+                    for atom in atoms:
+                        found.setdefault(atom, set()).add(place)
+
+    def _by_reading(self, analysis: Analysis, found: dict[Atom, set[_Place]]) -> None:
+        text = analysis.reading
+        for at in range(len(text)):
+            start = analysis.reading_starts[at]
+            if start not in analysis.token_starts:
+                continue
+            for item, atoms in self._reading.get(text[at : at + _KEY], _NONE).items():
+                if not text.startswith(item.reading, at):
+                    continue
+                end = analysis.reading_ends[at + len(item.reading) - 1]
+                if end >= 0 and (end in analysis.token_ends or len(item.reading) > _SHORT_READING):
+                    for atom in atoms:
+                        found.setdefault(atom, set()).add((start, end, True))
+
+
+class Matcher:
+    """Finds patterns in one analysed utterance."""
+
+    def __init__(self, analysis: Analysis, index: AtomIndex) -> None:
         self.analysis = analysis
-        self._found: dict[Atom, tuple[_Place, ...]] = {}
+        self._places = index.places(analysis)
 
     def find(self, pattern: Pattern) -> list[Span]:
         """Every place the pattern matches, as surface spans, shortest of those that begin together first."""
-        current = tuple(place for place in self._spans(pattern.atoms[0]) if place[2])
-        if pattern.clause_start and current:
-            current = tuple(s for s in current if s[0] == 0 or s[0] in self.analysis.breaks)
+        places = self._places
+        if any(atom not in places for atom in pattern.atoms):
+            return []
+        current = [place for place in places[pattern.atoms[0]] if place[2]]
+        if pattern.clause_start:
+            current = [s for s in current if s[0] == 0 or s[0] in self.analysis.breaks]
         for atom, gap in zip(pattern.atoms[1:], pattern.gaps[1:], strict=True):
-            if not current:
-                return []
-            following = self._spans(atom)
-            current = tuple(
+            following = places[atom]
+            current = list(
                 dict.fromkeys(
                     (s, e2, whole)
                     for s, e, whole in current
@@ -195,51 +257,5 @@ class Matcher:
                 )
             )
         if pattern.clause_end:
-            current = tuple(s for s in current if s[1] in self.analysis.soft_ends)
+            current = [s for s in current if s[1] in self.analysis.soft_ends]
         return sorted((start, end) for start, end, _ in current)
-
-    def _spans(self, atom: Atom) -> tuple[_Place, ...]:
-        known = self._found.get(atom)
-        if known is None:
-            known = self._search(atom)
-            self._found[atom] = known
-        return known
-
-    def _search(self, atom: Atom) -> tuple[_Place, ...]:
-        analysis = self.analysis
-        places: set[_Place] = set()
-        for item in atom.literals:
-            if item.surface in analysis.surface:
-                places.update(self._by_surface(item))
-            if item.reading and item.reading in analysis.reading:
-                places.update(self._by_reading(item))
-        if atom.lemmas:
-            places.update(
-                (t.start, t.end, True)
-                for t in analysis.tokens
-                if t.dictionary_form in atom.lemmas or t.normalized_form in atom.lemmas
-            )
-        return tuple(sorted(places))
-
-    def _by_surface(self, item: Literal) -> list[_Place]:
-        analysis, width = self.analysis, len(item.surface)
-        places: list[_Place] = []
-        start = analysis.surface.find(item.surface)
-        while start >= 0:
-            end = start + width
-            if not item.ends_word or end in analysis.token_ends:
-                places.append((start, end, not item.starts_word or start in analysis.token_starts))
-            start = analysis.surface.find(item.surface, start + 1)
-        return places
-
-    def _by_reading(self, item: Literal) -> list[_Place]:
-        analysis, width = self.analysis, len(item.reading)
-        places: list[_Place] = []
-        at = analysis.reading.find(item.reading)
-        while at >= 0:
-            start, end = analysis.reading_starts[at], analysis.reading_ends[at + width - 1]
-            whole = end in analysis.token_ends or width > _SHORT_READING
-            if start in analysis.token_starts and end >= 0 and whole:
-                places.append((start, end, True))
-            at = analysis.reading.find(item.reading, at + 1)
-        return places

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from koemori.assist.language import views
 from koemori.assist.matching import Matcher, Pattern, Span
-from koemori.assist.playbooks.lexicon import Guard, Rule
+from koemori.assist.playbooks.lexicon import Guard, Lexicon, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,8 @@ class RuleMatch:
 class Utterance:
     """One utterance ready to be searched: as said and, where it holds fillers, without them."""
 
-    def __init__(self, text: str) -> None:
-        self._matchers = tuple(Matcher(view) for view in views(text))
+    def __init__(self, text: str, lexicon: Lexicon) -> None:
+        self._matchers = tuple(Matcher(view, lexicon.index) for view in views(text))
 
     def matches(self, rules: Iterable[Rule]) -> list[RuleMatch]:
         """The rules that fit, each with its first unguarded place."""
@@ -55,9 +55,9 @@ class Utterance:
 
 
 @lru_cache(maxsize=64)
-def utterance(text: str) -> Utterance:
+def utterance(text: str, lexicon: Lexicon) -> Utterance:
     """The searchable form of a text; shared by the detectors that look at it one after the other."""
-    return Utterance(text)
+    return Utterance(text, lexicon)
 
 
 def _guarded(matcher: Matcher, span: Span, guard: Guard) -> bool:

@@ -25,6 +25,7 @@ class AgentWordsDetector:
     name = "agent_words"
 
     def __init__(self, facts: CallFacts, lexicon: Lexicon) -> None:
+        self._lexicon = lexicon
         self._rules = tuple(rule for rule in lexicon.rules if rule.of_agent)
         self._checked_words = lexicon.topics.get("agent_checked", ())
         self._unchecked_words = lexicon.topics.get("agent_unchecked", ())
@@ -34,7 +35,7 @@ class AgentWordsDetector:
         """Alerts for the newest utterance of the agent."""
         if not isinstance(event, Heard) or event.speaker is not ChannelRole.AGENT:
             return []
-        said = utterance(event.text)
+        said = utterance(event.text, self._lexicon)
         if said.says(self._checked_words) is not None and said.says(self._unchecked_words) is None:
             self._checked = True
         return [

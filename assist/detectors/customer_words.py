@@ -30,6 +30,7 @@ class CustomerWordsDetector:
     name = "customer_words"
 
     def __init__(self, facts: CallFacts, lexicon: Lexicon) -> None:
+        self._lexicon = lexicon
         self._rules = tuple(rule for rule in lexicon.rules if not rule.of_agent)
         self._warning = lexicon.topics.get("agent_warning", ())
 
@@ -37,7 +38,7 @@ class CustomerWordsDetector:
         """Alerts for the newest utterance, at most one per category."""
         if not isinstance(event, Heard) or event.speaker is ChannelRole.AGENT:
             return []
-        matches = best_per_category(utterance(event.text).matches(self._rules))
+        matches = best_per_category(utterance(event.text, self._lexicon).matches(self._rules))
         if not matches:
             return []
         warned = self._was_warned(call)
@@ -58,6 +59,6 @@ class CustomerWordsDetector:
 
     def _was_warned(self, call: CallView) -> bool:
         return any(
-            utterance(item.text).says(self._warning) is not None
+            utterance(item.text, self._lexicon).says(self._warning) is not None
             for item in call.recent(_WARNING_LASTS, ChannelRole.AGENT)
         )

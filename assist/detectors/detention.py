@@ -29,6 +29,7 @@ class DetentionDetector:
     name = "detention"
 
     def __init__(self, facts: CallFacts, lexicon: Lexicon) -> None:
+        self._lexicon = lexicon
         self._clock = lexicon.clock
         self._end_words = lexicon.topics.get("agent_end_request", ())
         self._hold_rules = tuple(
@@ -45,7 +46,7 @@ class DetentionDetector:
         """At most one notice and one warning per call."""
         held_on = False
         if isinstance(event, Heard):
-            said = utterance(event.text)
+            said = utterance(event.text, self._lexicon)
             if event.speaker is ChannelRole.AGENT:
                 if said.says(self._end_words) is not None:
                     self._end_requests.append(event)

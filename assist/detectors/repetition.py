@@ -44,6 +44,7 @@ class RepetitionDetector:
     name = "repetition"
 
     def __init__(self, facts: CallFacts, lexicon: Lexicon) -> None:
+        self._lexicon = lexicon
         self._count_for_alert = lexicon.clock.repeat_alert_count
         self._topics: dict[str, tuple[Pattern, ...]] = {
             name.removeprefix(_TOPIC_PREFIX): patterns
@@ -59,7 +60,7 @@ class RepetitionDetector:
         """The repetition this utterance is, from the second mention on, and the alert from the fourth on."""
         if not isinstance(event, Heard) or event.speaker is ChannelRole.AGENT:
             return []
-        said = utterance(event.text)
+        said = utterance(event.text, self._lexicon)
         topics = {name for name, patterns in self._topics.items() if said.says(patterns) is not None}
         if not topics and (said.says(self._demand) is None or len(event.text) < _MIN_CHARACTERS):
             return []
@@ -77,8 +78,8 @@ class RepetitionDetector:
         before = next(call.before(event), None)
         if before is None or before.speaker is not ChannelRole.AGENT:
             return False
-        asked = utterance(before.text).says(self._question) is not None
-        return asked and utterance(event.text).says(self._insisting) is None
+        asked = utterance(before.text, self._lexicon).says(self._question) is not None
+        return asked and utterance(event.text, self._lexicon).says(self._insisting) is None
 
     def _cluster_of(self, event: Heard, topics: set[str]) -> _Cluster | None:
         for cluster in reversed(self._clusters):

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from koemori.assist.errors import PlaybookError
-from koemori.assist.matching import Pattern, PatternCompiler, PatternSyntaxError
+from koemori.assist.matching import AtomIndex, Pattern, PatternCompiler, PatternSyntaxError
 from koemori.assist.playbooks.toml_table import Table, read_toml
 from koemori.assist.types import AGENT_SIDE, Category, Severity
 
@@ -72,15 +72,16 @@ class ClockSettings:
     repeat_alert_count: int = 4
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Lexicon:
-    """All rules of the detectors, compiled."""
+    """All rules of the detectors, compiled. Compared by identity."""
 
     rules: tuple[Rule, ...] = ()
     guards: tuple[Guard, ...] = ()
     topics: dict[str, tuple[Pattern, ...]] = field(default_factory=dict)
     """Named patterns that detectors ask about: `demand`, `agent_question`, `end_of_call`, …"""
     clock: ClockSettings = field(default_factory=ClockSettings)
+    index: AtomIndex = field(default_factory=lambda: AtomIndex(()))
 
     def rule(self, rule_id: str) -> Rule | None:
         """The rule with this id."""
@@ -118,7 +119,7 @@ def load_lexicon(directory: Path) -> Lexicon:
         if table.has("clock"):
             clock = _read_clock(table.table("clock"))
         table.done()
-    return Lexicon(tuple(rules.values()), tuple(guards.values()), topics, clock)
+    return Lexicon(tuple(rules.values()), tuple(guards.values()), topics, clock, compiler.index())
 
 
 def _merge(tables: Iterable[Table], key: str) -> dict[str, tuple[str, ...]]:
