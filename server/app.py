@@ -31,8 +31,10 @@ from koemori.server.config import Settings
 from koemori.server.db.call_store import CallRecords, DatabaseCallStore
 from koemori.server.db.engine import Database
 from koemori.server.playbooks import Playbooks
+from koemori.server.queue_feed import QueueFeed
 from koemori.server.search.sqlite import SqliteTranscriptIndex
 from koemori.server.telemetry import Metrics
+from koemori.server.wallboard import Thresholds
 from koemori.server.ws import desk, media, wallboard
 from koemori.server.ws.tickets import Tickets
 
@@ -131,6 +133,7 @@ async def _joined(
             live=live,
             bells=Bells(),
             playbooks=Playbooks(settings.assist.playbook_dir),
+            queues=QueueFeed(database, _thresholds(settings)),
             archive=LocalRecordingStore(archive_dir),
             metrics=metrics,
         )
@@ -138,3 +141,9 @@ async def _joined(
         await live.drain(SHUTDOWN)
         await bus.aclose()
         await pipeline.aclose()
+
+
+def _thresholds(settings: Settings) -> dict[str, Thresholds]:
+    return {
+        name: Thresholds(queue.threshold_s, queue.short_abandon_s) for name, queue in settings.queues.items()
+    }

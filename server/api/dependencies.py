@@ -28,6 +28,7 @@ from koemori.server.db.repositories import calls, recordings
 from koemori.server.db.repositories.calls import CallView
 from koemori.server.db.repositories.recordings import RecordingView
 from koemori.server.playbooks import Playbooks
+from koemori.server.queue_feed import QueueFeed
 from koemori.server.search.port import TranscriptIndex
 from koemori.server.telemetry import Metrics
 from koemori.server.ws.tickets import Tickets
@@ -61,6 +62,7 @@ class Services:
     live: LiveCalls
     bells: Bells
     playbooks: Playbooks
+    queues: QueueFeed
     archive: LocalRecordingStore
     metrics: Metrics
 

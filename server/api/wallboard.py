@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from fastapi import APIRouter, Depends
 from koemori.server import wallboard
@@ -11,12 +11,7 @@ from koemori.server.api.dependencies import Caller, Parts, Requires, Services, u
 from koemori.server.api.errors import responses
 from koemori.server.api.schemas import Formula, QueueFigures, Wallboard
 from koemori.server.auth.permissions import Action, Identity, Reach
-from koemori.server.cti import EventType
-from koemori.server.db.repositories import calls, queue_events
-from koemori.server.db.repositories.queue_events import QueueFact
-
-LONGEST_BELIEVABLE_WAIT = timedelta(hours=4)
-"""A caller who joined before this and of whom nothing more came is taken for a lost event, not for a wait."""
+from koemori.server.db.repositories import calls
 
 router = APIRouter(tags=["wallboard"])
 _READ = Depends(Requires(Action.WALLBOARD_READ))
@@ -32,13 +27,8 @@ def snapshot(parts: Services, who: Identity, reach: Reach, at: datetime) -> Wall
     """The board at a moment; blocking. Midnight is that of the machine's time zone."""
     since = at.astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
     with parts.database.read() as transaction:
-        rows = queue_events.between(transaction, since - LONGEST_BELIEVABLE_WAIT, at)
         live = calls.live(transaction, who, reach)
-    thresholds = {
-        name: wallboard.Thresholds(queue.threshold_s, queue.short_abandon_s)
-        for name, queue in parts.settings.queues.items()
-    }
-    figures = wallboard.figures((queue_event(row) for row in rows), since=since, at=at, thresholds=thresholds)
+    figures = parts.queues.figures(since, at)
     return Wallboard(
         at=at,
         since=since,
@@ -48,11 +38,4 @@ def snapshot(parts: Services, who: Identity, reach: Reach, at: datetime) -> Wall
             name: Formula(formula=text.formula, source=text.source)
             for name, text in wallboard.FORMULAS.items()
         },
-    )
-
-
-def queue_event(row: QueueFact) -> wallboard.QueueEvent:
-    """A stored event as the figures take it."""
-    return wallboard.QueueEvent(
-        row.source, row.event_id, row.occurred_at, EventType(row.type), row.call_id, row.queue, row.wait_s
     )

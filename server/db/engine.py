@@ -64,7 +64,8 @@ def make_engine(url: str) -> Engine:
     Raises:
         sqlalchemy.exc.ArgumentError: `url` is not a database URL.
     """
-    engine = create_engine(url)
+    # Values are what people said and are called; an error's text must not carry them.
+    engine = create_engine(url, hide_parameters=True)
     if make_url(url).get_backend_name() == "sqlite":
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

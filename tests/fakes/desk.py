@@ -14,7 +14,9 @@ from koemori.server.wire import WireEvent
 from starlette.testclient import TestClient, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
-from tests.fakes.office import Office, SocketsEnd, call_started, scripted_events
+from tests.fakes.office import ORIGIN, Office, SocketsEnd, call_started, scripted_events
+
+SOCKET_URL = "ws" + ORIGIN.removeprefix("http")
 
 
 class Page:
@@ -57,7 +59,7 @@ def page(browser: TestClient, path: str = "/ws/desk", **hello: Any) -> Iterator[
     """A socket after its hello, with a fresh ticket unless `hello` brings one."""
     if "ticket" not in hello:
         hello["ticket"] = browser.post("/api/v1/ws-tickets").json()["ticket"]
-    with browser.websocket_connect(path) as socket:
+    with browser.websocket_connect(SOCKET_URL + path) as socket:
         opened = Page(socket)
         opened.send(type="hello", **hello)
         yield opened

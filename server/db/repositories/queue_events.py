@@ -21,6 +21,7 @@ def known(session: Session, source: str, event_id: str) -> bool:
 class QueueFact:
     """An event without its body: what figures need."""
 
+    id: int
     source: str
     event_id: str
     occurred_at: datetime
@@ -30,10 +31,11 @@ class QueueFact:
     wait_s: float | None
 
 
-def between(session: Session, since: datetime, until: datetime) -> list[QueueFact]:
-    """Events that occurred in `[since, until]`, in the order in which they came in."""
+def arrived_after(session: Session, last_id: int, occurred_since: datetime) -> list[QueueFact]:
+    """Events that came in after one and occurred since a time, in the order in which they came in."""
     query = (
         select(
+            QueueEventRow.id,
             QueueEventRow.source,
             QueueEventRow.event_id,
             QueueEventRow.occurred_at,
@@ -42,7 +44,7 @@ def between(session: Session, since: datetime, until: datetime) -> list[QueueFac
             QueueEventRow.queue,
             QueueEventRow.wait_s,
         )
-        .where(QueueEventRow.occurred_at >= since, QueueEventRow.occurred_at <= until)
+        .where(QueueEventRow.id > last_id, QueueEventRow.occurred_at >= occurred_since)
         .order_by(QueueEventRow.id)
     )
     return [QueueFact(*row) for row in session.execute(query)]

@@ -55,6 +55,19 @@ def test_a_row_that_points_nowhere_is_refused(tmp_path: Path) -> None:
     database.close()
 
 
+def test_the_text_of_a_database_error_carries_no_values(tmp_path: Path) -> None:
+    database = open_database(tmp_path)
+
+    def clash() -> None:
+        with database.write() as session:
+            session.add_all([user("secret-name"), user("secret-name")])
+
+    with pytest.raises(IntegrityError) as failed:
+        clash()
+    database.close()
+    assert "secret-name" not in str(failed.value)
+
+
 def test_writers_from_many_threads_wait_for_each_other(tmp_path: Path) -> None:
     database = open_database(tmp_path)
     failures: list[BaseException] = []

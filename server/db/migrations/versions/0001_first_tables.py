@@ -62,6 +62,31 @@ _SEARCH_INDEX = (
 
 
 def upgrade() -> None:
+    _create_calls()
+    _create_queue_events()
+    _create_users()
+    _create_alerts()
+    _create_call_external_ids()
+    _create_cases()
+    _create_events()
+    _create_help_requests()
+    _create_recordings()
+    _create_sessions()
+    _create_utterances()
+    _create_accesses()
+    _create_case_revisions()
+    _create_recording_checks()
+    for statement in _SEARCH_INDEX:
+        op.execute(statement)
+
+
+def downgrade() -> None:
+    op.execute("DROP TABLE utterances_fts")
+    for table in reversed(_TABLES):
+        op.drop_table(table)
+
+
+def _create_calls() -> None:
     op.create_table(
         "calls",
         sa.Column("call_id", sa.String(), nullable=False),
@@ -89,6 +114,8 @@ def upgrade() -> None:
     op.create_index("ix_calls_started_at", "calls", ["started_at"])
     op.create_index("ix_calls_state_started", "calls", ["state", "started_at"])
 
+
+def _create_queue_events() -> None:
     op.create_table(
         "queue_events",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -110,6 +137,8 @@ def upgrade() -> None:
     op.create_index("ix_queue_events_linked_id", "queue_events", ["linked_id"])
     op.create_index("ix_queue_events_occurred_at", "queue_events", ["occurred_at"])
 
+
+def _create_users() -> None:
     op.create_table(
         "users",
         sa.Column("user_id", sa.String(), nullable=False),
@@ -123,6 +152,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("user_id", name="pk_users"),
         sa.UniqueConstraint("username", name="uq_users_username"),
     )
+
+
+def _create_alerts() -> None:
     op.create_table(
         "alerts",
         sa.Column("call_id", sa.String(), nullable=False),
@@ -136,6 +168,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["call_id"], ["calls.call_id"], name="fk_alerts_call_id_calls"),
         sa.PrimaryKeyConstraint("call_id", "alert_id", name="pk_alerts"),
     )
+
+
+def _create_call_external_ids() -> None:
     op.create_table(
         "call_external_ids",
         sa.Column("call_id", sa.String(), nullable=False),
@@ -146,6 +181,8 @@ def upgrade() -> None:
     )
     op.create_index("ix_call_external_ids_value", "call_external_ids", ["value"])
 
+
+def _create_cases() -> None:
     op.create_table(
         "cases",
         sa.Column("call_id", sa.String(), nullable=False),
@@ -155,6 +192,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["call_id"], ["calls.call_id"], name="fk_cases_call_id_calls"),
         sa.PrimaryKeyConstraint("call_id", name="pk_cases"),
     )
+
+
+def _create_events() -> None:
     op.create_table(
         "events",
         sa.Column("call_id", sa.String(), nullable=False),
@@ -164,6 +204,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["call_id"], ["calls.call_id"], name="fk_events_call_id_calls"),
         sa.PrimaryKeyConstraint("call_id", "seq", name="pk_events"),
     )
+
+
+def _create_help_requests() -> None:
     op.create_table(
         "help_requests",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -177,6 +220,8 @@ def upgrade() -> None:
     )
     op.create_index("ix_help_requests_call_id", "help_requests", ["call_id"])
 
+
+def _create_recordings() -> None:
     op.create_table(
         "recordings",
         sa.Column("recording_id", sa.String(), nullable=False),
@@ -193,6 +238,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("recording_id", name="pk_recordings"),
         sa.UniqueConstraint("call_id", name="uq_recordings_call_id"),
     )
+
+
+def _create_sessions() -> None:
     op.create_table(
         "sessions",
         sa.Column("token_sha256", sa.String(), nullable=False),
@@ -205,6 +253,8 @@ def upgrade() -> None:
     )
     op.create_index("ix_sessions_user_id", "sessions", ["user_id"])
 
+
+def _create_utterances() -> None:
     op.create_table(
         "utterances",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -222,6 +272,8 @@ def upgrade() -> None:
     )
     op.create_index("ix_utterances_call_id", "utterances", ["call_id"])
 
+
+def _create_accesses() -> None:
     op.create_table(
         "accesses",
         sa.Column("access_id", sa.String(), nullable=False),
@@ -243,6 +295,8 @@ def upgrade() -> None:
     op.create_index("ix_accesses_part_of", "accesses", ["part_of"])
     op.create_index("ix_accesses_recording_id", "accesses", ["recording_id"])
 
+
+def _create_case_revisions() -> None:
     op.create_table(
         "case_revisions",
         sa.Column("call_id", sa.String(), nullable=False),
@@ -254,6 +308,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["edited_by"], ["users.user_id"], name="fk_case_revisions_edited_by_users"),
         sa.PrimaryKeyConstraint("call_id", "revision", name="pk_case_revisions"),
     )
+
+
+def _create_recording_checks() -> None:
     op.create_table(
         "recording_checks",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -269,11 +326,3 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_recording_checks"),
     )
     op.create_index("ix_recording_checks_recording_id", "recording_checks", ["recording_id"])
-    for statement in _SEARCH_INDEX:
-        op.execute(statement)
-
-
-def downgrade() -> None:
-    op.execute("DROP TABLE utterances_fts")
-    for table in reversed(_TABLES):
-        op.drop_table(table)
