@@ -11,13 +11,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import numpy as np
 from numpy.typing import NDArray
+from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 FRAME_SAMPLES = 160
@@ -37,6 +38,7 @@ class Service:
 
     home: Path
     port: int = field(default_factory=free_port)
+    public_url: str | None = None
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -49,8 +51,9 @@ class Service:
         """The settings file, written once."""
         path = self.home / "koemori.toml"
         if not path.exists():
+            public = "" if self.public_url is None else f'public_url = "{self.public_url}"\n'
             path.write_text(
-                f'[server]\nport = {self.port}\n[database]\nurl = "sqlite:///{self.home}/koemori.db"\n'
+                f'[server]\nport = {self.port}\n{public}[database]\nurl = "sqlite:///{self.home}/koemori.db"\n'
                 f'[archive]\ndirectory = "{self.home}/archive"\n',
                 encoding="utf-8",
             )
@@ -67,9 +70,18 @@ class Service:
             check=False,
         )
 
-    def add_user(self, username: str, role: str, password: str = "koemori-test-password") -> None:
+    def add_user(self, username: str, role: str, password: str) -> None:
         """Create a local account."""
-        arguments = ("user", "add", username, "--role", role, "--config", str(self.config), "--password-stdin")
+        arguments = (
+            "user",
+            "add",
+            username,
+            "--role",
+            role,
+            "--config",
+            str(self.config),
+            "--password-stdin",
+        )
         done = self.command(*arguments, stdin=password + "\n")
         assert done.returncode == 0, done.stderr
 
@@ -134,11 +146,14 @@ class Phone:
         agent: User name of the agent on the line.
     """
 
-    def __init__(self, service: Service, mulaw: NDArray[np.uint8], agent: str = "agent1", **custom: str) -> None:
+    def __init__(
+        self, service: Service, mulaw: NDArray[np.uint8], agent: str = "agent1", **custom: str
+    ) -> None:
         self.mulaw = mulaw
         self.sent_frames = 0
-        self.socket: ClientConnection = connect(
-            f"ws://127.0.0.1:{service.port}/ingest/media", open_timeout=10, max_size=2**20
+        self._line = ExitStack()
+        self.socket: ClientConnection = self._line.enter_context(
+            connect(f"ws://127.0.0.1:{service.port}/ingest/media", open_timeout=10, max_size=2**20)
         )
         self.sequence = 1
         self.stream_sid = f"MZ{os.urandom(16).hex()}"
@@ -154,7 +169,9 @@ class Phone:
         self._send({"event": "start", "start": start})
 
     def _send(self, message: dict[str, object]) -> None:
-        self.socket.send(json.dumps({**message, "sequenceNumber": str(self.sequence), "streamSid": self.stream_sid}))
+        self.socket.send(
+            json.dumps({**message, "sequenceNumber": str(self.sequence), "streamSid": self.stream_sid})
+        )
         self.sequence += 1
 
     @property
@@ -187,4 +204,9 @@ class Phone:
     def hang_up(self) -> None:
         """End the stream properly."""
         self._send({"event": "stop", "stop": {"accountSid": "AC" + "0" * 32, "callSid": "CA"}})
-        self.socket.close()
+        self._line.close()
+
+    def vanish(self) -> None:
+        """Forget a connection whose other end was killed."""
+        with suppress(OSError, WebSocketException):
+            self._line.close()
