@@ -243,7 +243,7 @@ def _read(tokens: tuple[Token, ...], folded: str) -> tuple[str, tuple[int, ...],
     ends: list[int] = []
     for token in tokens:
         token_starts, token_ends = _align(folded[token.start : token.end], token.reading, token.start)
-        raw.append(phonetic(token.reading))
+        raw.append("を" if token.surface == "を" else phonetic(token.reading))
         starts.extend(token_starts)
         ends.extend(token_ends)
     return "".join(raw), tuple(starts), tuple(ends)
@@ -267,6 +267,14 @@ def _align(surface: str, reading: str, offset: int) -> tuple[list[int], list[int
     starts += [first + i for i in range(tail)]
     ends += [first + i + 1 for i in range(tail)]
     return starts, ends
+
+
+def morphemes(text: str) -> list[tuple[str, str, tuple[str, ...], int, int]]:
+    """The words of `text` unfolded: surface, normalized form, part of speech (four levels), start, end."""
+    return [
+        (item.surface(), item.normalized_form(), tuple(item.part_of_speech()[:4]), item.begin(), item.end())
+        for item in _tokenizer().tokenize(text)
+    ]
 
 
 _local = threading.local()

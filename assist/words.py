@@ -1,18 +1,16 @@
 """Words of an utterance as they were written, with their full part of speech.
 
 The extractors need what `language.py` folds away for the detectors: katakana, the kind of proper noun,
-and offsets in the text as it was said. SudachiPy, split mode C, core dictionary; results are cached.
+and offsets in the text as it was said. Results are cached.
 """
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import Final
 
-if TYPE_CHECKING:
-    from sudachipy import Dictionary, Tokenizer
+from koemori.assist.language import morphemes
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,35 +48,10 @@ class SpokenWord:
         return self.kind[0] in ("動詞", "形容詞", "形状詞") and self.kind[1] != "非自立可能"
 
 
-_local = threading.local()
-_lock = threading.Lock()
-_dictionary: list[Dictionary] = []
+_SIGNS: Final = ("補助記号", "空白")
 
 
 @lru_cache(maxsize=2048)
 def words_of(text: str) -> tuple[SpokenWord, ...]:
     """The words of `text`, in order; punctuation and spaces are left out."""
-    return tuple(
-        SpokenWord(
-            morpheme.surface(),
-            morpheme.normalized_form(),
-            tuple(morpheme.part_of_speech()[:4]),
-            morpheme.begin(),
-            morpheme.end(),
-        )
-        for morpheme in _tokenizer().tokenize(text)
-        if morpheme.part_of_speech()[0] not in ("補助記号", "空白")
-    )
-
-
-def _tokenizer() -> Tokenizer:
-    tokenizer: Tokenizer | None = getattr(_local, "tokenizer", None)
-    if tokenizer is None:
-        from sudachipy import Dictionary, SplitMode
-
-        with _lock:
-            if not _dictionary:
-                _dictionary.append(Dictionary(dict="core"))
-        tokenizer = _dictionary[0].tokenizer(mode=SplitMode.C)
-        _local.tokenizer = tokenizer
-    return tokenizer
+    return tuple(SpokenWord(*parts) for parts in morphemes(text) if parts[2][0] not in _SIGNS)
