@@ -18,7 +18,7 @@ from typing import Final
 from koemori.assist.detectors import Finding
 from koemori.assist.phrases import first_match, fold
 from koemori.assist.playbooks.schema import Playbook
-from koemori.assist.types import EndState, Heard, Repetition, Severity
+from koemori.assist.types import Category, EndState, Heard, Repetition, Severity
 from koemori.audio.call import ChannelRole
 
 _NOD: Final = 3
@@ -112,4 +112,8 @@ def _matches(patterns: Iterable[re.Pattern[str]], folded: str) -> bool:
 
 
 def _is_serious(finding: Finding) -> bool:
-    return isinstance(finding, Repetition) or (finding.harassment and finding.severity >= Severity.WARNING)
+    """Harassment, and a caller's despair: neither is a call to be filed as an ordinary inquiry."""
+    if isinstance(finding, Repetition):
+        return True
+    grave = finding.harassment or finding.category is Category.SELFHARM
+    return grave and finding.severity >= Severity.WARNING

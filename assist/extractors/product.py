@@ -95,7 +95,7 @@ class ProductExtractor:
     def _service(self, text: str, confidence: float) -> tuple[str, str, float]:
         folded = fold(text).text
         for word, contract in self._services.items():
-            if word in folded:
+            if re.search(rf"{re.escape(word)}(?!番号|会社の)", folded):
                 return (contract, contract, confidence)
         return ("", "", 0.0)
 
