@@ -102,9 +102,11 @@ def main() -> None:
     parser.add_argument("calls", nargs="*", default=["c01", "c05"])
     parser.add_argument("--at-once", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--note", default="", help="what a reader must know of this run")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
     result = asyncio.run(run(options.calls, options.at_once, options.workers))
+    result["note"] = options.note
     text = json.dumps(result, ensure_ascii=False, indent=1)
     options.out.write_text(text + "\n", encoding="utf-8")
     print(text)

@@ -225,7 +225,7 @@ def _ensure_entry(entry: CatalogEntry, sources: ModelSources, report: Progress) 
     if folder.is_dir():
         check_files(entry, folder)
         return folder
-    with _storage_errors(sources.cache_dir), _locked(entry.name, sources.cache_dir, report):
+    with _DiskErrors(sources.cache_dir), _ModelLock(entry.name, sources.cache_dir, report):
         if not folder.is_dir():
             _fetch_entry(entry, sources, folder, report)
     check_files(entry, folder)
@@ -268,7 +268,7 @@ def _ensure_hub_model(name: str, sources: ModelSources, report: Progress) -> Pat
         return _require_model_folder(folder)
     if not sources.hub:
         raise ModelUnavailableError(name, (f"catalogue: knows {known}", "hub: not switched on"))
-    with _storage_errors(sources.cache_dir), _locked(folder.name, sources.cache_dir, report):
+    with _DiskErrors(sources.cache_dir), _ModelLock(folder.name, sources.cache_dir, report):
         if not folder.is_dir():
             staging = sources.cache_dir / _STAGING / folder.name
             download_hub_model(name, staging, report)
@@ -294,7 +294,7 @@ def remove_tree(folder: Path) -> None:
         folder.rmdir()
 
 
-class _locked:  # noqa: N801 - used as a context manager function
+class _ModelLock:
     """One process at a time fetches a model; the others wait and then find it."""
 
     def __init__(self, name: str, cache_dir: Path, report: Progress) -> None:
@@ -318,7 +318,7 @@ class _locked:  # noqa: N801 - used as a context manager function
         self._lock.release()
 
 
-class _storage_errors:  # noqa: N801 - used as a context manager function
+class _DiskErrors:
     """Turn the operating system's disk errors into one clear sentence."""
 
     def __init__(self, directory: Path) -> None:
