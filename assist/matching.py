@@ -27,8 +27,9 @@ from typing import Final
 from koemori.assist.language import Analysis, analyze, fold, is_kana
 
 Span = tuple[int, int]
-_Place = tuple[int, int, bool]
-"""Start, end, and whether it may begin a match (a short kana word must start a word, or follow at once)."""
+_Place = tuple[int, int, bool, bool]
+"""Start, end, whether it starts where it may (a short kana word: where a word starts, or at once after another),
+and whether it may begin a match (a short kana word must be a word of its own)."""
 NEAR: Final = 3
 GAPS: Final = {"~": 12, "~~": 30}
 _SHORT_KANA: Final = 4
@@ -147,7 +148,7 @@ class PatternCompiler:
             else:
                 literals[literal(part)] = None
                 for spelling in self._mishearings(part):
-                    literals[replace(literal(spelling), starts_word=True)] = None
+                    literals[replace(literal(spelling), reading="", starts_word=True)] = None
 
     def _mishearings(self, word: str) -> list[str]:
         return [
@@ -199,7 +200,7 @@ class AtomIndex:
         for token in analysis.tokens:
             for form in {token.dictionary_form, token.normalized_form}:
                 for atom in self._lemmas.get(form, ()):
-                    found.setdefault(atom, set()).add((token.start, token.end, True))
+                    found.setdefault(atom, set()).add((token.start, token.end, True, True))
         return {atom: tuple(sorted(places)) for atom, places in found.items()}
 
     def _by_surface(self, analysis: Analysis, found: dict[Atom, set[_Place]]) -> None:
@@ -210,9 +211,11 @@ class AtomIndex:
                     end = start + len(item.surface)
                     if len(item.surface) < len(key) or not text.startswith(item.surface, start):
                         continue
-                    if item.ends_word and end not in analysis.token_ends:
+                    whole = not item.ends_word or end in analysis.token_ends
+                    if not whole and len(item.surface) == 1:
                         continue
-                    place = (start, end, not item.starts_word or start in analysis.token_starts)
+                    starts = not item.starts_word or start in analysis.token_starts
+                    place = (start, end, starts, starts and whole)
                     for atom in atoms:
                         found.setdefault(atom, set()).add(place)
 
@@ -226,9 +229,9 @@ class AtomIndex:
                 if not text.startswith(item.reading, at):
                     continue
                 end = analysis.reading_ends[at + len(item.reading) - 1]
-                if end >= 0 and (end in analysis.token_ends or len(item.reading) > _SHORT_READING):
+                if end >= 0 and _sounds_whole(analysis, start, end, len(item.reading)):
                     for atom in atoms:
-                        found.setdefault(atom, set()).add((start, end, True))
+                        found.setdefault(atom, set()).add((start, end, True, True))
 
 
 class Matcher:
@@ -243,19 +246,28 @@ class Matcher:
         places = self._places
         if any(atom not in places for atom in pattern.atoms):
             return []
-        current = [place for place in places[pattern.atoms[0]] if place[2]]
+        current = [(start, end) for start, end, _, whole in places[pattern.atoms[0]] if whole]
         if pattern.clause_start:
             current = [s for s in current if s[0] == 0 or s[0] in self.analysis.breaks]
         for atom, gap in zip(pattern.atoms[1:], pattern.gaps[1:], strict=True):
             following = places[atom]
             current = list(
                 dict.fromkeys(
-                    (s, e2, whole)
-                    for s, e, whole in current
-                    for s2, e2, starts_word in following
-                    if e <= s2 <= e + gap and (starts_word or s2 == e)
+                    (s, e2)
+                    for s, e in current
+                    for s2, e2, starts, _ in following
+                    if e <= s2 <= e + gap and (starts or s2 == e)
                 )
             )
         if pattern.clause_end:
             current = [s for s in current if s[1] in self.analysis.soft_ends]
-        return sorted((start, end) for start, end, _ in current)
+        return sorted(current)
+
+
+def _sounds_whole(analysis: Analysis, start: int, end: int, width: int) -> bool:
+    """Whether a match by sound is believable: the shorter, the more it must coincide with words."""
+    if width > _SHORT_READING:
+        return True
+    if end not in analysis.token_ends:
+        return False
+    return width > _SHORTEST_READING or not any(start < place < end for place in analysis.token_starts)

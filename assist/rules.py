@@ -64,9 +64,11 @@ def _guarded(matcher: Matcher, span: Span, guard: Guard) -> bool:
     start, end = span
     if any(matcher.find(pattern) for pattern in guard.anywhere):
         return True
+    earliest = start + 1 if guard.inside else end - 2
     for pattern in guard.after:
-        if any(end - 2 <= s <= end + guard.reach and e > end for s, e in matcher.find(pattern)):
-            return True
+        for s, e in matcher.find(pattern):
+            if earliest <= s <= end + guard.reach and (guard.inside or e > end):
+                return True
     return any(
         start - guard.reach <= e <= start + 1 and s < start
         for pattern in guard.before

@@ -37,6 +37,8 @@ class Guard:
     after: tuple[Pattern, ...]
     before: tuple[Pattern, ...]
     anywhere: tuple[Pattern, ...]
+    inside: bool = False
+    """`after` may also stand inside the match."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,7 @@ def _read_guard(entry: Table, compiler: PatternCompiler) -> Guard:
         after=_patterns(entry, "after", compiler),
         before=_patterns(entry, "before", compiler),
         anywhere=_patterns(entry, "anywhere", compiler),
+        inside=entry.boolean("inside", False),
     )
     entry.done()
     return guard
