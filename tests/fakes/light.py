@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fastapi import FastAPI
 from koemori.assist.types import CallFacts
 from koemori.audio.call import CallStarted
 from koemori.audio.journal import Journal, JournalHead
@@ -63,18 +64,25 @@ def light_service(
     home: Path, *, words: str = "責任者を出せ", peer: str = "127.0.0.1", **sections: object
 ) -> Iterator[TestClient]:
     """The running application, called from `peer`."""
-    settings = Settings.model_validate(
-        {
-            "database": {"url": f"sqlite:///{home}/koemori.db"},
-            "archive": {"directory": home / "archive"},
-            **sections,
-        }
-    )
+    app = light_app(light_settings(home, **sections), words)
+    with TestClient(app, base_url="http://127.0.0.1:8410", client=(peer, 50_000)) as client:
+        yield client
+
+
+def light_settings(home: Path, **sections: object) -> Settings:
+    """Settings with database and archive under `home`."""
+    places = {
+        "database": {"url": f"sqlite:///{home}/koemori.db"},
+        "archive": {"directory": home / "archive"},
+    }
+    return Settings.model_validate({**places, **sections})
+
+
+def light_app(settings: Settings, words: str = "責任者を出せ") -> FastAPI:
+    """The application, not yet started."""
 
     async def open_light(given: Settings, _metrics: Metrics) -> LightPipeline:
         root = given.archive.directory
         return LightPipeline(Journal(root / JOURNAL_DIRECTORY), LocalRecordingStore(root), words)
 
-    app = create_app(settings, open_pipeline=open_light, passwords=cheap_passwords())
-    with TestClient(app, base_url="http://127.0.0.1:8410", client=(peer, 50_000)) as client:
-        yield client
+    return create_app(settings, open_pipeline=open_light, passwords=cheap_passwords())
