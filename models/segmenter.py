@@ -41,7 +41,7 @@ class SegmenterConfig:
         endpoint_ms: Silence that ends the utterance.
         long_ms: From this length on, `pause_ms` of silence ends it.
         longest_ms: At this length it is cut.
-        cut_search_ms: How far back the quietest point is looked for.
+        cut_search_ms: How far back the quietest point is looked for; it delays the final of a cut utterance.
     """
 
     start_probability: float = 0.5
@@ -53,7 +53,7 @@ class SegmenterConfig:
     endpoint_ms: int = 576
     long_ms: int = 8000
     longest_ms: int = 12_800
-    cut_search_ms: int = 3200
+    cut_search_ms: int = 1600
 
 
 @dataclass(frozen=True, slots=True, eq=False)
