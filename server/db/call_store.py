@@ -82,28 +82,15 @@ class CallRecords:
 
     def append(self, call_id: CallId, events: Sequence[WireEvent]) -> None:
         """See `CallStore`."""
+        # Analysed beforehand: nobody else can write while this transaction is open.
+        spoken = {event.seq: _utterance(event) for event in events if isinstance(event, UtteranceEvent)}
         with self._database.write() as session:
             call = _known(session, call_id)
             kept = calls.kept_seqs(session, call_id, [event.seq for event in events])
             for event in events:
                 if event.seq not in kept:
-                    self._keep(session, call, event)
+                    _keep(session, call, event, spoken.get(event.seq))
                     call.last_seq = max(call.last_seq, event.seq)
-
-    def _keep(self, session: Session, call: CallRow, event: WireEvent) -> None:
-        body = event.model_dump(mode="json")
-        session.add(EventRow(call_id=call.call_id, seq=event.seq, type=event.type, body=body))
-        match event:
-            case UtteranceEvent():
-                session.add(_utterance(event))
-            case AlertEvent():
-                session.add(_alert(event, body))
-                _raise_severity(call, event)
-            case CaseEvent():
-                at = call.started_at + timedelta(milliseconds=event.at_ms)
-                cases.revise(session, call.call_id, event.revision, case_body(event), at, None)
-            case _:
-                pass
 
     def read(self, call_id: CallId, after_seq: int, limit: int) -> list[WireEvent]:
         """See `CallStore`."""
@@ -168,6 +155,22 @@ def _known(session: Session, call_id: str) -> CallRow:
     if call is None:
         raise UnknownCallError(call_id)
     return call
+
+
+def _keep(session: Session, call: CallRow, event: WireEvent, spoken: UtteranceRow | None) -> None:
+    body = event.model_dump(mode="json")
+    session.add(EventRow(call_id=call.call_id, seq=event.seq, type=event.type, body=body))
+    if spoken is not None:
+        session.add(spoken)
+    match event:
+        case AlertEvent():
+            session.add(_alert(event, body))
+            _raise_severity(call, event)
+        case CaseEvent():
+            at = call.started_at + timedelta(milliseconds=event.at_ms)
+            cases.revise(session, call.call_id, event.revision, case_body(event), at, None)
+        case _:
+            pass
 
 
 def _utterance(event: UtteranceEvent) -> UtteranceRow:
