@@ -197,7 +197,7 @@ describe("numbers that are missing", () => {
 
   test("in a running call are asked for, once, and taken in", async () => {
     const kept: CallEvent[] = [utterance({ seq: 3 }), utterance({ seq: 5 })];
-    getEvents.mockResolvedValue({ items: kept as never, next_after_seq: null });
+    getEvents.mockResolvedValue({ items: kept, next_after_seq: null });
     line.follow(CALL);
     const socket = await opened(line);
     socket.say(started());

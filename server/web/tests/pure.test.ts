@@ -16,7 +16,7 @@ import { clock, seconds } from "../src/i18n/format";
 import { ja } from "../src/i18n/ja";
 import { applyAll, emptyCall } from "../src/live/callState";
 import { NO_EDITS, typed } from "../src/live/caseEdits";
-import { heardRuns } from "../src/recordings/alignWords";
+import { heardAt, heardRuns, searchTerms } from "../src/recordings/alignWords";
 import { ledgerBar } from "../src/recordings/ledger";
 import { alert, CALL, caseRevision, checklist, ended, field, gap, guidance, started } from "./events";
 
@@ -177,6 +177,12 @@ describe("recordings", () => {
 
   test("text without word times plays from its beginning", () => {
     expect(heardRuns({ ...spoken, words: [] }, []).map((run) => run.startMs)).toEqual([1_000]);
+  });
+
+  test("a searched word is played from where it is said", () => {
+    expect(heardAt(spoken, searchTerms("出せ"))).toBe(2_200);
+    expect(heardAt(spoken, searchTerms("せきにん、を"))).toBe(1_600);
+    expect(heardAt(spoken, searchTerms("だせ"))).toBe(1_000);
   });
 
   test("a ledger that does not add up says so", () => {

@@ -357,6 +357,17 @@ export const en: Messages = {
       expected: "When sealed",
       came: "Now",
       purpose: "Purpose of the check",
+      name: {
+        "manifest-self-hash": "The manifest itself",
+        "manifest-sha256": "Manifest against the register",
+        schema: "Manifest format",
+        "file-present": "File present",
+        "file-size": "File size",
+        "file-sha256": "File fingerprint",
+        "sample-count": "Number of samples",
+        "pcm-sha256": "Samples' fingerprint",
+        ledger: "Where the time went (ch {{channel}}, {{unit}})",
+      },
     },
     custody: {
       title: "Who touched it, and when",

@@ -354,6 +354,17 @@ export const ja = {
       expected: "封印時",
       came: "いま",
       purpose: "検証する目的",
+      name: {
+        "manifest-self-hash": "目録そのもの",
+        "manifest-sha256": "目録と台帳の一致",
+        schema: "目録の形式",
+        "file-present": "ファイルの有無",
+        "file-size": "ファイルの大きさ",
+        "file-sha256": "ファイルの指紋",
+        "sample-count": "音声標本の数",
+        "pcm-sha256": "音声標本の指紋",
+        ledger: "時間の内訳(ch {{channel}}、{{unit}})",
+      },
     },
     custody: {
       title: "誰がいつ触れたか",

@@ -6,6 +6,7 @@ import { getWaveform } from "../api/endpoints";
 import type { RecordingDetail } from "../api/types";
 import { useKeys } from "../ui/useKeys";
 import { AlertList } from "./AlertList";
+import { heardAt, searchTerms } from "./alignWords";
 import { AudioPlayer } from "./audioPlayer";
 import classes from "./Player.module.css";
 import { PlayerControls } from "./PlayerControls";
@@ -29,7 +30,7 @@ export function ListenTab({ recording, access, onOpened }: Props) {
   const [player] = useState(() => new AudioPlayer(recording.duration_ms));
   const state = useSyncExternalStore(player.subscribe, player.getState);
   // Where to begin once listening is allowed: the hit that was searched for, or the word that was clicked.
-  const [startMs, setStartMs] = useState<number | null>(() => startOf(params));
+  const [startMs, setStartMs] = useState<number | null>(() => startOf(params, recording));
   const purposeInput = useRef<HTMLInputElement>(null);
   const { data: waveform, error } = useQuery({
     queryKey: ["waveform", recording.recording_id],
@@ -104,7 +105,10 @@ function Sound({ attach, source, onReady }: SoundProps) {
   return <audio ref={attach} src={source} preload="auto" data-testid="audio" onLoadedMetadata={onReady} />;
 }
 
-function startOf(params: URLSearchParams): number | null {
+/** The moment an address asks for: the searched word within the utterance that begins at `at`. */
+function startOf(params: URLSearchParams, recording: RecordingDetail): number | null {
   const at = Number(params.get("at") ?? "");
-  return params.has("at") && Number.isFinite(at) && at >= 0 ? at : null;
+  if (!params.has("at") || !Number.isFinite(at) || at < 0) return null;
+  const said = recording.transcript.find((utterance) => utterance.start_ms === at);
+  return said === undefined ? at : heardAt(said, searchTerms(params.get("words") ?? ""));
 }

@@ -1,5 +1,6 @@
 import { Button, CopyButton, Table } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
+import type { TFunction } from "i18next";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { verifyRecording } from "../api/endpoints";
@@ -28,7 +29,7 @@ export function ProofTab({ recording, purpose, onChecked }: Props) {
         <p>{t("recordings.ledger.text", { duration: clock(recording.duration_ms) })}</p>
         <LedgerBars channels={recording.ledger.channels} />
       </section>
-      <section>
+      <section className={classes.wide}>
         <Verify recordingId={recording.recording_id} purpose={purpose} onChecked={onChecked} />
       </section>
       <section>
@@ -37,7 +38,7 @@ export function ProofTab({ recording, purpose, onChecked }: Props) {
       <section>
         <Custody recording={recording} />
       </section>
-      <section data-testid="not-proven">
+      <section className={classes.wide} data-testid="not-proven">
         <h2>{t("recordings.not_proven.title")}</h2>
         <ul className={classes.plain}>
           {NOT_PROVEN.map((key) => (
@@ -123,7 +124,7 @@ function VerifyOutcome({ result }: { result: VerifyResult }) {
                   {check.ok ? "✓" : "✕"} {check.ok ? t("recordings.check_ok") : t("recordings.check_failed")}
                 </span>
                 <br />
-                {check.name}
+                {checkName(t, check.name)}
               </Table.Td>
               <Table.Td className={classes.hash ?? ""}>{check.expected}</Table.Td>
               <Table.Td className={classes.hash ?? ""}>{check.came}</Table.Td>
@@ -133,6 +134,25 @@ function VerifyOutcome({ result }: { result: VerifyResult }) {
       </Table>
     </div>
   );
+}
+
+const CHECKS = [
+  "manifest-self-hash",
+  "manifest-sha256",
+  "schema",
+  "file-present",
+  "file-size",
+  "file-sha256",
+  "sample-count",
+  "pcm-sha256",
+] as const;
+
+/** What was compared, in words; the ledger's checks are one per channel and unit. */
+function checkName(t: TFunction, name: string): string {
+  const known = CHECKS.find((check) => check === name);
+  if (known !== undefined) return t(`recordings.verify.name.${known}`);
+  const ledger = /^ledger-(.+)-channel-(\d+)$/.exec(name);
+  return ledger === null ? name : t("recordings.verify.name.ledger", { unit: ledger[1], channel: ledger[2] });
 }
 
 function Hashes({ recording }: { recording: RecordingDetail }) {

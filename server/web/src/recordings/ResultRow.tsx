@@ -4,6 +4,7 @@ import type { RecordingSummary } from "../api/types";
 import { clock, localDateTime } from "../i18n/format";
 import { SeverityBadge } from "../ui/Severity";
 import { codeWord, speakerWord } from "../ui/words";
+import { searchTerms } from "./alignWords";
 import { CheckMark } from "./CheckMark";
 import classes from "./Search.module.css";
 
@@ -42,7 +43,11 @@ export function ResultRow({ item, words }: { item: RecordingSummary; words: stri
         <ul className={classes.hits}>
           {item.hits.slice(0, SHOWN_HITS).map((hit) => (
             <li key={hit.utterance_id}>
-              <Link to={`${path}?at=${hit.start_ms}`} data-testid="hit" data-start-ms={hit.start_ms}>
+              <Link
+                to={`${path}?${new URLSearchParams({ at: String(hit.start_ms), words }).toString()}`}
+                data-testid="hit"
+                data-start-ms={hit.start_ms}
+              >
                 ▶ {clock(hit.start_ms)}
               </Link>
               <span>{speakerWord(t, hit.speaker)}</span>
@@ -59,8 +64,7 @@ export function ResultRow({ item, words }: { item: RecordingSummary; words: stri
 
 /** Marks what was searched where it stands in the text as typed; a match by reading stays unmarked. */
 function Found({ text, words }: { text: string; words: string }) {
-  const terms = words.split(/[\s、,]+/u).filter((term) => term !== "");
-  const term = terms.find((candidate) => text.includes(candidate));
+  const term = searchTerms(words).find((candidate) => text.includes(candidate));
   if (term === undefined) return text;
   const at = text.indexOf(term);
   return (

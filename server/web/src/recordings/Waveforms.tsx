@@ -128,6 +128,7 @@ function draw(canvas: HTMLCanvasElement, peaks: readonly number[]): void {
   canvas.height = height;
   context.fillStyle = getComputedStyle(canvas).color;
   const count = Math.floor(peaks.length / 2);
+  if (count === 0) return;
   // Telephone speech is quiet: drawn to its own loudest moment, and never so far that line noise looks like speech.
   const loudest = Math.max(0.05, ...peaks.map(Math.abs));
   for (let x = 0; x < width; x += 1) {

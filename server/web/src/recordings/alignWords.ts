@@ -59,3 +59,15 @@ function wordOffsets(utterance: Spoken): { offset: number; startMs: number; endM
   }
   return found;
 }
+
+/** When the first of `terms` that an utterance holds is said; its beginning where none is found as typed. */
+export function heardAt(utterance: Spoken, terms: readonly string[]): number {
+  const found = terms.map((term) => utterance.text.indexOf(term)).find((offset) => offset >= 0);
+  if (found === undefined) return utterance.start_ms;
+  return wordOffsets(utterance).findLast((word) => word.offset <= found)?.startMs ?? utterance.start_ms;
+}
+
+/** The words of a search, as typed. */
+export function searchTerms(words: string): string[] {
+  return words.split(/[\s、,]+/u).filter((term) => term !== "");
+}
