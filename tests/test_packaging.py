@@ -47,7 +47,7 @@ def test_wheel_holds_exactly_the_sources(wheel_names: set[str]) -> None:
         f"koemori/{path.relative_to(ROOT).as_posix()}"
         for part in PARTS
         for path in (ROOT / part).rglob("*")
-        if path.suffix in SHIPPED and not {"__pycache__", "web"} & set(path.parts)
+        if path.suffix in SHIPPED and not {"__pycache__", "web", "launcher"} & set(path.parts)
     }
     shipped = {
         name
