@@ -117,14 +117,16 @@ def _open_vad() -> VoiceActivityDetector:
 
 
 def _warm_up(playbook: Playbook) -> None:
-    """Load dictionaries and sentence vectors now rather than in the first call's first second."""
+    """Load dictionary and sentence vectors now: in a call they would hold up every call for seconds."""
     from koemori.assist.engine import AssistEngine
+    from koemori.assist.similarity import meaning
     from koemori.assist.types import Heard
     from koemori.audio.call import ChannelRole
 
+    first, second = "責任者を出してください。", "上の方に代わってください。"
+    meaning(first, second)
     engine = AssistEngine(CallFacts(call_id="warm-up"), playbook)
-    for number, text in enumerate(("責任者を出してください。", "責任者の方に代わってください。")):
-        engine.push(Heard(f"1-{number}", ChannelRole.CUSTOMER, number * 1000, number * 1000 + 900, text))
+    engine.push(Heard("1-0", ChannelRole.CUSTOMER, 0, 900, first))
 
 
 def _ports(
