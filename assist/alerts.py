@@ -25,7 +25,7 @@ def alert_of(rule: Rule, heard: Heard, quote: str, severity: Severity, why: str 
 
 
 def is_harassment(category: Category, severity: Severity) -> bool:
-    """Whether a finding counts as harassment: never a notice, never safety, fraud or the agent's own words."""
+    """Whether a finding is harassment: never a notice, never safety, fraud or the agent's own words."""
     return severity >= Severity.WARNING and category not in NOT_HARASSMENT
 
 

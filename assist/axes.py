@@ -1,8 +1,8 @@
 """The two axes on which a call is judged: what is demanded, and how.
 
-要求内容の妥当性 × 手段・態様の相当性 (Ministry of Health, Labour and Welfare; the court practice behind it). Either
-alone may be out of bounds: a fair complaint in rough words is `rough`, not harassment; a polite demand for
-something nobody owes is `excessive`.
+要求内容の妥当性 × 手段・態様の相当性 (Ministry of Health, Labour and Welfare; the court practice behind
+it). Either alone may be out of bounds: a fair complaint in rough words is `rough`, not harassment; a polite
+demand for something nobody owes is `excessive`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """One call's assist engine: words and time in, alerts, guidance, checklist and case out.
 
-Fixed order for each input: detectors → checklist → case → guidance. The engine is the edge at which a failing part
-is caught: the call goes on, the others' findings are kept, and the failure is counted and logged without a word of
-what was said.
+Fixed order for each input: detectors → checklist → case → guidance. The engine is the edge at which a
+failing part is caught: the call goes on, the others' findings are kept, and the failure is counted and
+logged without a word of what was said.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar, assert_never
 
 from koemori.assist.case import CaseFile
@@ -84,7 +85,7 @@ class AssistEngine:
     def _detect(self, event: Heard | Tick) -> list[Finding]:
         found: list[Finding] = []
         for detector in self._detectors:
-            found.extend(self._guarded(detector.name, lambda d=detector: d.observe(event, self.call), []))  # type: ignore[misc]
+            found.extend(self._guarded(detector.name, partial(detector.observe, event, self.call), []))
         return [item for item in found if self._is_new(item)]
 
     def _is_new(self, finding: Finding) -> bool:

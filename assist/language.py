@@ -1,8 +1,8 @@
 """Japanese text as the detectors see it: folded surface, tokens, and the reading of the whole utterance.
 
-Speech recognition writes one sound in many ways (土下座, どげ座, どげざ), so every utterance is offered in two
-strings: the folded surface and the phonetic reading. Both map back to the original text, so that a quote is
-always the exact words of the utterance.
+Speech recognition writes one sound in many ways (土下座, どげ座, どげざ), so every utterance is offered in
+two strings: the folded surface and the phonetic reading. Both map back to the original text, so that a
+quote is always the exact words of the utterance.
 
 Pure apart from one lazily loaded dictionary (SudachiPy, shared by all threads; tokenizers are per thread).
 """
@@ -30,8 +30,8 @@ _LONG_MARKS = frozenset("ー〜~―")
 _SMALL_VOWELS = {"ぁ": "あ", "ぃ": "い", "ぅ": "う", "ぇ": "え", "ぉ": "お"}
 _SAME_SOUND = {"を": "お", "ぢ": "じ", "づ": "ず", "ゔ": "ぶ"}
 _FILLERS = (
-    "えーっと", "えーと", "えっとー", "えっと", "ええと", "あのー", "あのう", "うーんと", "うーん", "そのー", "えー", "まあ",
-    "なんか", "あの", "その", "まぁ",
+    "えーっと", "えーと", "えっとー", "えっと", "ええと", "あのー", "あのう", "うーんと", "うーん",
+    "そのー", "えー", "まあ", "なんか", "あの", "その", "まぁ",
 )  # fmt: skip
 _MAX_RUN = 3
 _SENTENCE_PARTICLES = frozenset("よねなぞぜやわのかけどがさあえんだでっと")
@@ -62,8 +62,9 @@ class Analysis:
         breaks: Offsets in `surface` at which a space or punctuation stood.
         tokens: Words, oldest first.
         reading: Phonetic hiragana of the whole utterance.
-        reading_starts: For each character of `reading`, the surface offset that begins there, or -1 inside a kanji.
-        reading_ends: For each character of `reading`, the surface offset that ends after it, or -1.
+        reading_starts: For each character of `reading`, the surface offset that begins there, or -1 inside
+        a kanji. reading_ends: For each character of `reading`, the surface offset that ends after it, or
+        -1.
     """
 
     text: str
@@ -117,12 +118,8 @@ def fold(text: str) -> str:
     out: list[str] = []
     for char in to_hiragana(text.lower()):
         vowel = _VOWEL_OF.get(out[-1]) if out else None
-        if char in _LONG_MARKS and vowel is not None:
-            out.append(vowel)
-        elif char in _SMALL_VOWELS and vowel == _SMALL_VOWELS[char]:
-            out.append(vowel)
-        else:
-            out.append(char)
+        lengthens = char in _LONG_MARKS or (char in _SMALL_VOWELS and vowel == _SMALL_VOWELS[char])
+        out.append(vowel if lengthens and vowel is not None else char)
     return "".join(out)
 
 
@@ -153,7 +150,8 @@ def analyze(text: str) -> Analysis:
 def views(text: str) -> tuple[Analysis, ...]:
     """The utterance as it is and, when it holds fillers, once more without them.
 
-    Recognisers and hesitant speakers put 「まあ」「えーと」 in the middle of words; both forms must be searched.
+    Recognisers and hesitant speakers put 「まあ」「えーと」 in the middle of words; both forms must be
+    searched.
     """
     plain = analyze(text)
     kept = _without_fillers(text)

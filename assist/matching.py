@@ -3,7 +3,7 @@
 A pattern is a sequence of words with room between them. Written in TOML by people who know calls, not code:
 
     土下座 しろ|しなさい          alternatives; a plain blank allows up to 3 characters between (a particle)
-    <you> ~ {殺す}               `<name>` a word class, `{word}` any inflection of a word, `~` up to 12 characters
+    <you> ~ {殺す}               `<name>` a word class, `{word}` any inflection, `~` up to 12 characters
     家族 ~~ どうなっても          `~~` up to 30 characters
     金+出せ                      `+` nothing between
     もう? 死ぬ しか              `?` may be missing
@@ -12,8 +12,8 @@ A pattern is a sequence of words with room between them. Written in TOML by peop
     *ばか*                       `*` lets a short kana word begin or end inside another word
 
 A word written with kanji is found by its characters or by its sound; a word in kana by its characters only
-(short ones must stand as words of their own). The matcher goes through the words once, without backtracking: its
-time is bounded by the number of occurrences, whatever the text.
+(short ones must stand as words of their own). The matcher goes through the words once, without backtracking:
+its time is bounded by the number of occurrences, whatever the text.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from koemori.assist.language import Analysis, analyze, fold, is_kana
 
 Span = tuple[int, int]
 _Place = tuple[int, int, bool, bool]
-"""Start, end, whether it starts where it may (a short kana word: where a word starts, or at once after another),
-and whether it may begin a match (a short kana word must be a word of its own)."""
+"""Start, end, whether it starts where it may (a short kana word: where a word starts, or right after another
+match), and whether it may begin a match (a short kana word must be a word of its own)."""
 NEAR: Final = 3
 GAPS: Final = {"~": 12, "~~": 30}
 _SHORT_KANA: Final = 4
@@ -58,7 +58,7 @@ class Literal:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Atom:
-    """One place of a pattern: any of some words. Compared by identity, which makes remembering places cheap."""
+    """One place of a pattern: any of some words. Compared by identity."""
 
     text: str
     literals: tuple[Literal, ...]
@@ -168,7 +168,9 @@ def literal(word: str) -> Literal:
     analysis = analyze(bare)
     kana = is_kana(analysis.surface)
     short = kana and len(analysis.surface) <= _SHORT_KANA
-    reading = "" if kana or word.startswith("=") or len(analysis.reading) < _SHORTEST_READING else analysis.reading
+    reading = (
+        "" if kana or word.startswith("=") or len(analysis.reading) < _SHORTEST_READING else analysis.reading
+    )
     return Literal(
         analysis.surface,
         reading,
@@ -270,4 +272,6 @@ def _sounds_whole(analysis: Analysis, start: int, end: int, width: int) -> bool:
         return True
     if end not in analysis.token_ends:
         return False
-    return width > _SHORTEST_READING or not any(start < place < end for place in analysis.token_starts)
+    return width > _SHORTEST_READING or not any(
+        start <= token.start < end and token.part_of_speech == "助詞" for token in analysis.tokens
+    )

@@ -1,7 +1,7 @@
 """How alike two demands are: sentence embeddings where installed, shared words and sounds otherwise.
 
-Embeddings alone are a weak judge (their threshold gives precision .59 at recall .57 on Japanese paraphrases), so
-the repetition detector uses them only together with the demand's topic and its words.
+Embeddings alone are a weak judge (their threshold gives precision .59 at recall .57 on Japanese
+paraphrases), so the repetition detector uses them only together with the demand's topic and its words.
 """
 
 from __future__ import annotations
@@ -20,14 +20,17 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _CONTENT: Final = frozenset({"名詞", "動詞", "形容詞", "形状詞", "代名詞"})
 _EMPTY: Final = frozenset(
-    {"為る", "有る", "居る", "言う", "成る", "事", "物", "下さる", "貰う", "呉れる", "頂く", "の", "遣る", "良い", "此れ", "其れ", "何"}
+    {
+        "為る", "有る", "居る", "言う", "成る", "事", "物", "下さる", "貰う", "呉れる", "頂く", "の", "遣る",
+        "良い", "此れ", "其れ", "何",
+    }
 )  # fmt: skip
 _lock = threading.Lock()
 _model: list[Any] = []
 
 
 def overlap(first: str, second: str) -> float:
-    """Likeness of words and sounds in [0, 1]: the larger of content-word and reading-trigram overlap (Dice)."""
+    """Likeness in [0, 1]: the larger of content-word and reading-trigram overlap (Dice)."""
     return max(_dice(content_words(first), content_words(second)), _dice(_trigrams(first), _trigrams(second)))
 
 

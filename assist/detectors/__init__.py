@@ -1,8 +1,8 @@
 """The detector port and the table of detectors.
 
-To add one: a file here with a class that has `name`, is made from the call's facts and the lexicon, and offers
-`observe`; one entry in `DETECTORS`; a test file; a scenario. A detector keeps its own state per call (one
-instance per call) and knows no other detector.
+To add one: a file here with a class that has `name`, is made from the call's facts and the lexicon, and
+offers `observe`; one entry in `DETECTORS`; a test file; a scenario. A detector keeps its own state per call
+(one instance per call) and knows no other detector.
 """
 
 from __future__ import annotations

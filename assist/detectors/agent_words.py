@@ -1,7 +1,7 @@
 """The agent's own risky words: admitting liability before the facts, denial, speculation.
 
-An admission after checking is right and never alarms: 「記録を確認いたしましたところ」 in the same utterance or
-earlier in the call. Findings are notices to the agent, not harassment.
+An admission after checking is right and never alarms: 「記録を確認いたしましたところ」 in the same
+utterance or earlier in the call. Findings are notices to the agent, not harassment.
 """
 
 from __future__ import annotations

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 _WARNING_LASTS: Final = 8
 """Agent utterances for which a warning to the caller counts as fresh."""
-_RISES_AFTER_WARNING: Final = frozenset({Category.VERBAL_ABUSE, Category.INTIMIDATION})
 _VIOLENT: Final = frozenset({Category.THREAT, Category.VIOLENCE, Category.ANTISOCIAL})
 
 
@@ -51,7 +50,7 @@ class CustomerWordsDetector:
     @staticmethod
     def _severity(match: RuleMatch, *, warned: bool, violent: bool) -> Severity:
         rule = match.rule
-        if rule.severity is Severity.NOTICE and warned and rule.category in _RISES_AFTER_WARNING:
+        if rule.severity is Severity.NOTICE and warned and rule.category is Category.VERBAL_ABUSE:
             return Severity.WARNING
         if rule.category is Category.MONEY and rule.severity is Severity.WARNING and violent:
             return Severity.DANGER

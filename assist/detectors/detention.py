@@ -1,8 +1,8 @@
 """The detention clock: how long the call holds the agent, and whether the caller lets go.
 
-The ministry's manual names no minutes; the limits are the tenant's practice (`[clock]` of the lexicon) and are
-never presented as law. The clock alone is a notice; with the caller's words, or when the agent asked to end the
-call and the caller went on, it is a warning.
+The ministry's manual names no minutes; the limits are the tenant's practice (`[clock]` of the lexicon) and
+are never presented as law. The clock alone is a notice; with the caller's words, or when the agent asked to
+end the call and the caller went on, it is a warning.
 """
 
 from __future__ import annotations

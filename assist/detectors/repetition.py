@@ -1,9 +1,10 @@
 """The same demand again, near-verbatim or in other words.
 
-A demand is found by its words (topics `demand.*` of the lexicon); demands of one topic are one cluster. A demand
-outside the known topics joins a cluster by likeness: near-verbatim words, or embeddings together with a shared
-content word. An answer to the agent's own question is not a repetition, unless the caller insists
-(「だから…って言ってるでしょう」). From the configured count on (practice: 4) each mention is a warning.
+A demand is found by its words (topics `demand.*` of the lexicon); demands of one topic are one cluster. A
+demand outside the known topics joins a cluster by likeness: near-verbatim words, or embeddings together
+with a shared content word. Agreeing to the agent's own question (「はい、返金で」) is not a repetition,
+unless the caller insists (「だから…って言ってるでしょう」); numbers and names given when asked are no
+demands. From the configured count on (practice: 4) each mention is a warning.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ _TOPIC_PREFIX: Final = "demand."
 _NEAR_VERBATIM: Final = 0.6
 _PARAPHRASE: Final = 0.55
 _MIN_CHARACTERS: Final = 6
+_OPEN_CLUSTERS: Final = 8
+"""Demands outside the known topics are compared with this many earlier ones; older ones have been dropped."""
 
 
 @dataclass(slots=True)
@@ -53,6 +56,7 @@ class RepetitionDetector:
         }
         self._demand = lexicon.topics.get("demand", ())
         self._insisting = lexicon.topics.get("insisting", ())
+        self._agreeing = lexicon.topics.get("agreeing", ())
         self._question = lexicon.topics.get("agent_question", ())
         self._clusters: list[_Cluster] = []
 
@@ -79,14 +83,17 @@ class RepetitionDetector:
         if before is None or before.speaker is not ChannelRole.AGENT:
             return False
         asked = utterance(before.text, self._lexicon).says(self._question) is not None
-        return asked and utterance(event.text, self._lexicon).says(self._insisting) is None
+        said = utterance(event.text, self._lexicon)
+        return asked and said.says(self._agreeing) is not None and said.says(self._insisting) is None
 
     def _cluster_of(self, event: Heard, topics: set[str]) -> _Cluster | None:
         for cluster in reversed(self._clusters):
             if cluster.topics & topics:
                 return cluster
-        for cluster in reversed(self._clusters):
-            if any(_alike(event.text, mention.text) for mention in cluster.mentions[-3:]):
+        for cluster in reversed(self._clusters[-_OPEN_CLUSTERS:]):
+            if any(
+                _alike(event.text, mention.text) for mention in (cluster.mentions[0], cluster.mentions[-1])
+            ):
                 return cluster
         return None
 
