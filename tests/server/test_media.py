@@ -57,6 +57,11 @@ def _sealed(home: Path) -> tuple[Any, dict[str, Any]]:
     return samples, json.loads(path.read_text(encoding="utf-8"))["body"]
 
 
+def _recorded_ms(client: TestClient) -> int:
+    live = client.app.state.services.live  # type: ignore[attr-defined]
+    return max((session.now_ms for session in tuple(live._sessions)), default=0)
+
+
 def _metric(client: TestClient, line: str) -> bool:
     return line in client.get("/metrics").text
 
@@ -80,6 +85,8 @@ def test_a_socket_that_dies_is_sealed_with_all_that_came(tmp_path: Path) -> None
         with client.websocket_connect(PATH) as socket:
             socket.send_text(media.start(*BOTH))
             _send(socket, 30)
+            # Leaving the block throws away what the test client has not handed over yet; a real peer cannot.
+            _until(lambda: _recorded_ms(client) == 600)
         samples, manifest = _sealed(tmp_path)
     assert len(samples) == 30 * 160
     assert manifest["end_reason"] == "disconnected"
