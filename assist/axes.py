@@ -11,8 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from koemori.assist.context import CallView
-from koemori.assist.detectors import Finding
-from koemori.assist.types import AGENT_SIDE, Alert, Category, Severity
+from koemori.assist.types import AGENT_SIDE, Alert, Category, Finding, Severity
 from koemori.audio.call import ChannelRole
 
 _CONTENT: Final = frozenset(

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from koemori.assist.axes import judge
 from koemori.assist.conclusion import ConclusionWriter
 from koemori.assist.context import CallView
-from koemori.assist.detectors import Finding
 from koemori.assist.end_state import EndStateJudge
 from koemori.assist.extractors import EXTRACTORS, Extractor
 from koemori.assist.playbooks.schema import Playbook
@@ -25,6 +24,7 @@ from koemori.assist.types import (
     EndState,
     FieldProposal,
     FieldValue,
+    Finding,
     Heard,
     Repetition,
     Severity,

@@ -11,10 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from koemori.assist.clauses import clauses_of, trimmed
-from koemori.assist.detectors import Finding
 from koemori.assist.phrases import first_match, fold
 from koemori.assist.playbooks.schema import LadderStep, Playbook
-from koemori.assist.types import Alert, Category, EndState, Heard, Severity
+from koemori.assist.types import Alert, Category, EndState, Finding, Heard, Severity
 from koemori.audio.call import ChannelRole
 
 _REFUSED: Final = re.compile(

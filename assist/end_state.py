@@ -15,10 +15,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from koemori.assist.detectors import Finding
 from koemori.assist.phrases import first_match, fold
 from koemori.assist.playbooks.schema import Playbook
-from koemori.assist.types import Category, EndState, Heard, Repetition, Severity
+from koemori.assist.types import Category, EndState, Finding, Heard, Repetition, Severity
 from koemori.audio.call import ChannelRole
 
 _NOD: Final = 3

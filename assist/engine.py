@@ -16,7 +16,7 @@ from typing import TypeVar, assert_never
 from koemori.assist.case import CaseFile
 from koemori.assist.checklist import Checklist
 from koemori.assist.context import CallView
-from koemori.assist.detectors import DETECTORS, Detector, Finding
+from koemori.assist.detectors import DETECTORS, Detector
 from koemori.assist.guidance import Guide
 from koemori.assist.playbooks.schema import Playbook
 from koemori.assist.types import (
@@ -26,6 +26,7 @@ from koemori.assist.types import (
     CallClosed,
     CallFacts,
     ChecklistChange,
+    Finding,
     Guidance,
     Heard,
     Tick,

@@ -14,7 +14,6 @@ from typing import Final, assert_never
 from koemori.assist.cards import Card, card_of, newest_by_rule
 from koemori.assist.checklist import Checklist
 from koemori.assist.context import CallView
-from koemori.assist.detectors import Finding
 from koemori.assist.ladder import LadderWalk
 from koemori.assist.phrases import first_match
 from koemori.assist.playbooks.schema import (
@@ -30,6 +29,7 @@ from koemori.assist.types import (
     Alert,
     Category,
     FieldValue,
+    Finding,
     Guidance,
     Heard,
     Repetition,

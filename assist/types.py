@@ -149,6 +149,10 @@ class Repetition:
     demand: str
 
 
+Finding = Alert | Repetition
+"""What a detector finds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Guidance:
     """What the agent is shown: one thing to say next."""

@@ -16,9 +16,7 @@ from koemori.assist.detectors.customer_words import CustomerWordsDetector
 from koemori.assist.detectors.detention import DetentionDetector
 from koemori.assist.detectors.repetition import RepetitionDetector
 from koemori.assist.playbooks.lexicon import Lexicon
-from koemori.assist.types import Alert, CallFacts, Heard, Repetition, Tick
-
-Finding = Alert | Repetition
+from koemori.assist.types import CallFacts, Finding, Heard, Tick
 
 
 class Detector(Protocol):

@@ -6,17 +6,12 @@ utterance or earlier in the call. Findings are notices to the agent, not harassm
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from koemori.assist.alerts import alert_of, best_per_category
 from koemori.assist.context import CallView
 from koemori.assist.playbooks.lexicon import Lexicon
 from koemori.assist.rules import utterance
-from koemori.assist.types import CallFacts, Category, Heard, Tick
+from koemori.assist.types import CallFacts, Category, Finding, Heard, Tick
 from koemori.audio.call import ChannelRole
-
-if TYPE_CHECKING:
-    from koemori.assist.detectors import Finding
 
 
 class AgentWordsDetector:

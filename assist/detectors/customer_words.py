@@ -6,17 +6,14 @@ stop; a demand for money in the same breath as a threat is a danger (刑法249�
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from koemori.assist.alerts import alert_of, best_per_category
 from koemori.assist.context import CallView
 from koemori.assist.playbooks.lexicon import Lexicon
 from koemori.assist.rules import RuleMatch, utterance
-from koemori.assist.types import CallFacts, Category, Heard, Severity, Tick
+from koemori.assist.types import CallFacts, Category, Finding, Heard, Severity, Tick
 from koemori.audio.call import ChannelRole
-
-if TYPE_CHECKING:
-    from koemori.assist.detectors import Finding
 
 _WARNING_LASTS: Final = 8
 """Agent utterances for which a warning to the caller counts as fresh."""

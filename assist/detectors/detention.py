@@ -7,17 +7,14 @@ end the call and the caller went on, it is a warning.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from koemori.assist.alerts import is_harassment
 from koemori.assist.context import CallView
 from koemori.assist.playbooks.lexicon import Lexicon
 from koemori.assist.rules import utterance
-from koemori.assist.types import Alert, CallFacts, Category, Heard, Severity, Tick
+from koemori.assist.types import Alert, CallFacts, Category, Finding, Heard, Severity, Tick
 from koemori.audio.call import ChannelRole
-
-if TYPE_CHECKING:
-    from koemori.assist.detectors import Finding
 
 CLOCK_RULE: Final = "detention.clock"
 HELD_RULE: Final = "detention.held-after-end-request"

@@ -10,7 +10,7 @@ demands. From the configured count on (practice: 4) each mention is a warning.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from koemori.assist.alerts import is_harassment
 from koemori.assist.context import CallView
@@ -18,11 +18,8 @@ from koemori.assist.matching import Pattern
 from koemori.assist.playbooks.lexicon import Lexicon
 from koemori.assist.rules import utterance
 from koemori.assist.similarity import content_words, meaning, overlap
-from koemori.assist.types import Alert, CallFacts, Category, Heard, Repetition, Severity, Tick
+from koemori.assist.types import Alert, CallFacts, Category, Finding, Heard, Repetition, Severity, Tick
 from koemori.audio.call import ChannelRole
-
-if TYPE_CHECKING:
-    from koemori.assist.detectors import Finding
 
 RULE: Final = "repeat_demand.in-call"
 _TOPIC_PREFIX: Final = "demand."

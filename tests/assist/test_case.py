@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from koemori.assist.case import CaseFile
-from koemori.assist.detectors import Finding
 from koemori.assist.types import (
     CASE_FIELDS,
     AgentEdit,
@@ -15,6 +14,7 @@ from koemori.assist.types import (
     CaseRevision,
     Category,
     EndState,
+    Finding,
     Severity,
 )
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 from koemori.assist.conclusion import ConclusionWriter
-from koemori.assist.detectors import Finding
-from koemori.assist.types import Alert, Category, EndState, Severity
+from koemori.assist.types import Alert, Category, EndState, Finding, Severity
 
 from tests.fakes.conversation import Conversation, shipped_playbook
 

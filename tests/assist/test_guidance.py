@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import pytest
 from koemori.assist.checklist import Checklist
-from koemori.assist.detectors import Finding
 from koemori.assist.guidance import Guide
-from koemori.assist.types import Alert, Category, FieldValue, Guidance, Heard, Repetition, Severity, Tick
+from koemori.assist.types import (
+    Alert,
+    Category,
+    FieldValue,
+    Finding,
+    Guidance,
+    Heard,
+    Repetition,
+    Severity,
+    Tick,
+)
 from koemori.audio.call import ChannelRole
 
 from tests.fakes.conversation import Conversation, shipped_playbook
