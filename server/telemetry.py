@@ -132,6 +132,12 @@ class Metrics:
         self.journal_age = Gauge(
             "koemori_journal_age_seconds", "Age of the oldest audio not yet on disk", registry=registry
         )
+        self.journal_alarms = Counter(
+            "koemori_journal_alarms",
+            "Times the journal said that the disk fails or is slow",
+            ["code"],
+            registry=registry,
+        )
         self.calls_live = Gauge("koemori_calls_live", "Calls being recorded now", registry=registry)
         self.calls_ended = Counter("koemori_calls_ended", "Calls that ended", ["reason"], registry=registry)
         self.alerts = Counter("koemori_alerts", "Alerts raised", ["category", "severity"], registry=registry)

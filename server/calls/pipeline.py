@@ -105,7 +105,7 @@ async def open_pool(settings: ModelSettings, progress: Progress | None = None) -
 def _open_journal(directory: Path, metrics: Metrics) -> Journal:
     from koemori.audio.journal import Journal
 
-    journal = Journal(directory)
+    journal = Journal(directory, on_alarm=lambda alarm: metrics.journal_alarms.labels(alarm.code).inc())
     metrics.journal_age.set_function(lambda: journal.metrics().age_ms / 1000)
     return journal
 
