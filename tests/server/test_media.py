@@ -163,8 +163,9 @@ def test_shutdown_seals_a_call_with_all_that_came(tmp_path: Path) -> None:
         # The sixth-last chunk waits in the reorder buffer for one that never comes.
         for track in BOTH:
             socket.send_text(media.media(track, 42))
+        socket.send_text("the last message is read once it is counted")
+        _until(lambda: _metric(client, 'koemori_ingest_errors_total{code="media-message"} 1.0'))
         live = client.app.state.services.live  # type: ignore[attr-defined]
-        _until(lambda: len(live.call_ids()) == 1)
         assert client.portal is not None
         client.portal.call(live.drain, "shutdown")
         samples, manifest = _sealed(tmp_path)
