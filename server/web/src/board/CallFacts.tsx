@@ -35,7 +35,7 @@ export function CallFacts({ about, call }: Props) {
       <dt>{t("board.state")}</dt>
       <dd>
         {about !== null && about.severity > 0 ? <SeverityBadge severity={about.severity} /> : t("board.calm")}{" "}
-        {record?.harassment_categories.map((code) => codeWord(t, "category", code)).join("、")}
+        {record?.harassment_categories.map((code) => codeWord(t, "category", code)).join(t("common.comma"))}
       </dd>
       {CASE_FIELDS.map((field) => {
         const value = record?.fields[field]?.value ?? "";

@@ -58,7 +58,9 @@ export function CasePane({ callId, call, edits, isLive, onShow, onDone }: Props)
           <dd data-testid="case-categories">
             {record === null || record.harassment_categories.length === 0
               ? t("desk.case.no_categories")
-              : record.harassment_categories.map((code) => codeWord(t, "category", code)).join("、")}
+              : record.harassment_categories
+                  .map((code) => codeWord(t, "category", code))
+                  .join(t("common.comma"))}
           </dd>
           <dt>{t("desk.case.validity")}</dt>
           <dd data-testid="demand-validity">
@@ -107,9 +109,11 @@ function SourceStrip({ call, field, view, onShow }: StripProps) {
       {known && source !== undefined && (
         <>
           <span className={classes.sourceHead}>
-            {t(`desk.case.field.${field}`)}・{t("desk.case.from", { time: clock(source.start_ms) })}
-            {view.status === "proposed" &&
-              `・${t("desk.case.confidence", { percent: Math.round(view.confidence * 100) })}`}
+            <span>
+              {t(`desk.case.field.${field}`)}・{t("desk.case.from", { time: clock(source.start_ms) })}
+              {view.status === "proposed" &&
+                `・${t("desk.case.confidence", { percent: Math.round(view.confidence * 100) })}`}
+            </span>
             <button type="button" className={classes.link} onClick={() => onShow(source.utterance_id)}>
               {t("desk.case.go")}
             </button>

@@ -140,7 +140,9 @@ function Card({ call, playbook, card, index, count, onNext, onShow }: CardProps)
           )}
         </dd>
         <dt>{t("desk.guidance.source")}</dt>
-        <dd title={card.source}>{card.source}</dd>
+        <dd className={classes.source} title={card.source}>
+          {card.source}
+        </dd>
       </dl>
       {count > 1 && (
         <p className={classes.turn}>

@@ -4,6 +4,7 @@ export const ja = {
     close: "閉じる",
     retry: "もう一度",
     loading: "読み込み中",
+    comma: "、",
     unknown: "不明",
     more: "さらに表示",
     copied: "写しました",

@@ -19,7 +19,9 @@ export function RecordingSummaryBar({ recording }: { recording: RecordingDetail 
       </span>
       {recording.queue !== null && <span>{recording.queue}</span>}
       {recording.severity > 0 && <SeverityBadge severity={recording.severity} />}
-      <span>{recording.harassment_categories.map((code) => codeWord(t, "category", code)).join("、")}</span>
+      <span>
+        {recording.harassment_categories.map((code) => codeWord(t, "category", code)).join(t("common.comma"))}
+      </span>
       <span className={classes.grow} />
       <span>{t("recordings.sealed")}</span>
       <CheckMark check={recording.last_check} />

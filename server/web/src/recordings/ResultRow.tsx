@@ -32,7 +32,9 @@ export function ResultRow({ item, words }: { item: RecordingSummary; words: stri
         </span>
         <span>
           {item.severity > 0 && <SeverityBadge severity={item.severity} />}
-          <small>{item.harassment_categories.map((code) => codeWord(t, "category", code)).join("、")}</small>
+          <small>
+            {item.harassment_categories.map((code) => codeWord(t, "category", code)).join(t("common.comma"))}
+          </small>
         </span>
         <span className={classes.proof}>
           <span>{t("recordings.sealed")}</span>
