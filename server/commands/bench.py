@@ -46,18 +46,20 @@ def latency(
 
 @app.command()
 def detectors(
-    file: Annotated[Path, typer.Argument(help="Labelled utterances, one JSON object a line.")],
+    corpus: Annotated[Path, typer.Argument(help="A folder like benchmarks/corpus.")],
     out: OutOption = None,
     config: ConfigOption = None,
 ) -> int:
-    """Precision, recall and false alarms on labelled utterances."""
+    """Precision, recall and false alarms on labelled utterances and calls; a table goes to stderr."""
     settings = settings_for(config)
     quiet_logging(settings)
-    from koemori.server.bench.detectors import measure
+    from koemori.server.bench.detectors import measure, table
     from koemori.server.bench.environment import environment
 
     facts = environment()
-    _write({"bench": "detectors", "file": file.name, **facts, **measure(file, settings.assist)}, out)
+    result = measure(corpus, settings.assist)
+    sys.stderr.write(table(result) + "\n")
+    _write({"bench": "detectors", "corpus": corpus.name, **facts, **result}, out)
     return OK
 
 

@@ -5,13 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from koemori.assist.playbooks.load import load_playbook
 from koemori.assist.types import Category
 from koemori.audio.call import ChannelRole
-from koemori.server.bench.detectors import Judged, count, read_rows
+from koemori.server.bench.detectors import measure, score_utterances
 from koemori.server.bench.environment import environment
 from koemori.server.bench.latency import Turn, emitted, read_turns, spoken
 from koemori.server.calls.latency import percentiles
 from koemori.server.commands.exits import UnusableInputError
+from koemori.server.config import AssistSettings
 from koemori.server.wire import AlertEvent, PartialEvent, UtteranceEvent, WireEvent
 
 pytestmark = pytest.mark.unit
@@ -91,44 +93,45 @@ def test_a_script_beside_the_audio_is_read(tmp_path: Path) -> None:
     assert read_turns(tmp_path / "d.flac") == []
 
 
-def _judged(labels: list[str], found: set[str], **row: Any) -> Judged:
+def _row(text: str, labels: list[str], **row: Any) -> dict[str, Any]:
     severity = row.pop("severity", 2 if labels else 0)
-    facts = {"labels": labels, "severity": severity, "alert": severity >= 2, "tags": [], **row}
-    return Judged(facts, frozenset(found))
+    facts = {"id": text, "text": text, "speaker": "customer", "labels": labels, "severity": severity}
+    return {**facts, "alert": severity >= 2, "tags": [], **row}
 
 
 def test_detector_figures_equal_a_count_by_hand() -> None:
-    result = count(
-        [
-            _judged(["threat"], {"threat"}),
-            _judged(["threat"], set(), provenance="asr_variant"),
-            _judged(["threat"], {"verbal_abuse"}),
-            _judged([], set(), tags=["hard"]),
-            _judged([], {"threat"}, tags=["rough_fair"]),
-            _judged(["verbal_abuse"], {"verbal_abuse"}, severity=1),
-            _judged(["repeat_demand"], set()),
-        ]
-    )
-    assert result["rows"] == 6
-    assert (result["precision"], result["recall"]) == (0.6667, 0.6667)
-    assert result["false_alarms_on_hard_negatives"] == 0.5
-    assert result["false_alarms_on_rough_fair"] == 1.0
-    assert result["asr_variant_recall"] == 0.0
-    per_category = result["per_category"]
-    assert isinstance(per_category, dict)
-    assert per_category["threat"] == {
-        "labelled": 3,
+    rows = [
+        _row("土下座しろ", ["dogeza"]),
+        _row("殺すぞ", ["threat"], tags=["asr_like"]),
+        _row("お元気ですか", ["threat"]),
+        _row("殺虫剤をください", [], tags=["hard_negative"]),
+        _row("土下座しろ", [], tags=["rough_fair"]),
+        _row("早くしろよ", ["verbal_abuse"], severity=1),
+        _row("こちらの責任です", ["premature_liability"], speaker="agent", alert=False),
+    ]
+    result = score_utterances(rows, load_playbook()).figures()
+    assert result["overall"] == {"precision": 0.667, "recall": 0.667, "f1": 0.667, "tp": 2, "fp": 1, "fn": 1}
+    assert result["shares"]["false_alarms.hard_negative"] == {"alerts": 0, "rows": 1, "rate": 0.0}
+    assert result["shares"]["false_alarms.rough_fair"]["rate"] == 1.0
+    assert result["shares"]["recall.asr_like"]["rate"] == 1.0
+    assert result["shares"]["grey"]["rows"] == 1
+    assert result["categories"]["dogeza"] == {
         "precision": 0.5,
-        "recall": 0.3333,
-        "alarmed_at_all": 0.6667,
+        "recall": 1.0,
+        "f1": 0.667,
+        "tp": 1,
+        "fp": 1,
+        "fn": 0,
     }
+    assert [error["kind"] for error in result["worst"]] == ["false alarm", "missed"]
 
 
-def test_a_file_that_is_no_corpus_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "rows.jsonl"
-    path.write_text('{"text": "a"}\n', encoding="utf-8")
-    with pytest.raises(UnusableInputError, match="got line 1 without"):
-        read_rows(path)
+def test_a_folder_that_is_no_corpus_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnusableInputError, match="got neither"):
+        measure(tmp_path, AssistSettings())
+    (tmp_path / "utterances.jsonl").write_text('{"text": \n', encoding="utf-8")
+    with pytest.raises(UnusableInputError, match=r"utterances\.jsonl:1: expected a JSON object"):
+        measure(tmp_path, AssistSettings())
 
 
 def test_a_result_says_where_it_was_measured() -> None:
