@@ -27,7 +27,7 @@ StdinOption = Annotated[
 @app.command()
 def add(
     username: Annotated[str, typer.Argument(help="a-z 0-9 . _ -")],
-    role: Annotated[str, typer.Option(help="agent, supervisor, legal or admin.")],
+    role: Annotated[str, typer.Option(help="agent, supervisor or legal.")],
     name: Annotated[str, typer.Option("--display-name", help="What colleagues see.")] = "",
     locale: Annotated[str, typer.Option(help="ja or en.")] = "ja",
     password_stdin: StdinOption = False,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 import soundfile
@@ -17,7 +19,12 @@ from tests.support.line import Line
 from tests.support.service import Phone, Service
 
 PASSWORD = "koemori-test-password"
-PEOPLE = {"agent1": "agent", "agent2": "agent", "supervisor1": "supervisor", "legal1": "legal"}
+PEOPLE = (
+    ("agent1", "agent", "佐藤 花子"),
+    ("agent2", "agent", "田中 健"),
+    ("supervisor1", "supervisor", "鈴木 一郎"),
+    ("legal1", "legal", "高橋 恵"),
+)
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
     "--no-sandbox",
@@ -53,6 +60,15 @@ class Office:
         self.talking = threading.Thread(target=self._talk, daemon=True)
         self.talking.start()
 
+    def queue_event(self, kind: str, call: str, ago_s: float, **facts: object) -> None:
+        """Report what happened to a caller `ago_s` seconds ago, as a phone system does."""
+        at = datetime.now(UTC) - timedelta(seconds=ago_s)
+        event = {"source": "pbx", "event_id": f"{call}-{kind}", "occurred_at": at.isoformat(), "type": kind}
+        answer = httpx.post(
+            f"{self.service.url}/api/v1/events", json={**event, "call_id": call, "queue": "support", **facts}
+        )
+        assert answer.status_code == 202, answer.text
+
     def _talk(self) -> None:
         assert self.phone is not None
         self.phone.talk()
@@ -80,8 +96,8 @@ def office(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Iterator[O
     service.public_url = line.url
     done = service.command("db", "upgrade", "--config", str(service.config))
     assert done.returncode == 0, done.stderr
-    for username, role in PEOPLE.items():
-        service.add_user(username, role, PASSWORD)
+    for username, role, display_name in PEOPLE:
+        service.add_user(username, role, PASSWORD, display_name)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         try:

@@ -76,7 +76,7 @@ def test_every_command_of_the_contract_is_there(capsys: pytest.CaptureFixture[st
         (("analyze", "absent.jsonl"), "absent.jsonl: expected a file of utterance lines"),
         (("user", "add", "a", "--role", "king"), "--role: expected agent or supervisor or legal"),
         (("user", "add", "a", "--role", "agent", "--locale", "fr"), "--locale: expected ja or en"),
-        (("bench", "detectors", "absent.jsonl"), "absent.jsonl: expected a readable file"),
+        (("bench", "detectors", "absent"), "absent: expected a folder with utterances"),
     ],
 )
 def test_unusable_input_is_one_line_and_exit_2(

@@ -70,19 +70,10 @@ class Service:
             check=False,
         )
 
-    def add_user(self, username: str, role: str, password: str) -> None:
+    def add_user(self, username: str, role: str, password: str, display_name: str) -> None:
         """Create a local account."""
-        arguments = (
-            "user",
-            "add",
-            username,
-            "--role",
-            role,
-            "--config",
-            str(self.config),
-            "--password-stdin",
-        )
-        done = self.command(*arguments, stdin=password + "\n")
+        options = ("--role", role, "--display-name", display_name, "--config", str(self.config))
+        done = self.command("user", "add", username, *options, "--password-stdin", stdin=password + "\n")
         assert done.returncode == 0, done.stderr
 
     def start(self, timeout_s: float = 60) -> None:
