@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from koemori.audio.call import CallId, CallStarted, Channel, ChannelRole, LegId
+from koemori.audio.errors import KoemoriError
 from koemori.server.archive.manifest import MANIFEST_NAME, file_sha256, read_manifest
 from koemori.server.archive.recover import RecoveredCall, recover
 from koemori.server.archive.sealing import SealedRecording, ledger_of
@@ -37,7 +38,7 @@ def open_database(url: str) -> Database:
     database = Database(url)
     try:
         schema.check(database.engine)
-    except schema.SchemaVersionError:
+    except KoemoriError:
         database.close()
         raise
     return database

@@ -5,6 +5,10 @@ The migrations are part of the package, so `koemori db upgrade` needs no alembic
 
 from __future__ import annotations
 
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +19,7 @@ from alembic.script import ScriptDirectory
 from koemori.audio.errors import KoemoriError
 from koemori.server.db.engine import make_engine
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -29,12 +34,20 @@ class SchemaVersionError(KoemoriError):
 
     code = "schema-version"
 
-    def __init__(self, expected: str, came: str | None) -> None:
-        super().__init__(
-            f"database: expected schema {expected}; got {came or 'none'} (run: koemori db upgrade)"
-        )
+    def __init__(self, expected: str, came: str | None, *, newer: bool = False) -> None:
+        way_out = "made by another version of Koemori: use that one" if newer else "run: koemori db upgrade"
+        super().__init__(f"database: expected schema {expected}; got {came or 'none'} ({way_out})")
         self.expected = expected
         self.came = came
+
+
+class DatabaseUnusableError(KoemoriError):
+    """The database cannot be opened, read or made; the sentence holds no path and no values."""
+
+    code = "database-unusable"
+
+    def __init__(self, came: str) -> None:
+        super().__init__(f"database: expected one that can be read and written; got {' '.join(came.split())}")
 
 
 def is_own(
@@ -51,19 +64,23 @@ def is_own(
 def upgrade(url: str) -> str:
     """Run every migration the database has not seen; returns the revision it then has.
 
-    Creates the database, and for SQLite the directory it lies in.
+    Creates the database, and for SQLite the directory it lies in; nobody else on the machine may read it.
+
+    Raises:
+        SchemaVersionError: A newer version of Koemori made it.
+        DatabaseUnusableError: It cannot be made, opened or written, or is no database.
     """
-    path = make_url(url).database
-    if make_url(url).get_backend_name() == "sqlite" and path and path != ":memory:":
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-    engine = make_engine(url)
-    try:
-        with engine.begin() as connection:
-            config = alembic_config()
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-    finally:
-        engine.dispose()
+    with _usable():
+        _make_private(_sqlite_path(url))
+        _refuse_unknown(current_revision(url))
+        engine = make_engine(url)
+        try:
+            with engine.begin() as connection:
+                config = alembic_config()
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+        finally:
+            engine.dispose()
     return newest_revision()
 
 
@@ -76,13 +93,17 @@ def newest_revision() -> str:
 
 
 def current_revision(url: str) -> str | None:
-    """The revision a database has; None for one that is empty or not there yet."""
-    path = make_url(url).database
-    if make_url(url).get_backend_name() == "sqlite" and path and not Path(path).exists():
+    """The revision a database has; None for one that is empty or not there yet.
+
+    Raises:
+        DatabaseUnusableError: It cannot be opened, or is no database.
+    """
+    path = _sqlite_path(url)
+    if path is not None and not path.exists():
         return None
     engine = make_engine(url)
     try:
-        with engine.connect() as connection:
+        with _usable(), engine.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision()
     finally:
         engine.dispose()
@@ -93,12 +114,51 @@ def check(engine: Engine) -> None:
 
     Raises:
         SchemaVersionError: The database is empty, older or newer.
+        DatabaseUnusableError: It cannot be opened, or is no database.
     """
-    with engine.connect() as connection:
+    with _usable(), engine.connect() as connection:
         came = MigrationContext.configure(connection).get_current_revision()
+    _refuse_unknown(came)
     expected = newest_revision()
     if came != expected:
         raise SchemaVersionError(expected, came)
+
+
+def _refuse_unknown(came: str | None) -> None:
+    """Refuse a revision that no migration of this version leads to."""
+    known = {script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()}
+    if came is not None and came not in known:
+        raise SchemaVersionError(newest_revision(), came, newer=True)
+
+
+@contextmanager
+def _usable() -> Iterator[None]:
+    """Say in one sentence what the driver or the disk refused."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise DatabaseUnusableError(str(error.orig)) from error
+    except OSError as error:
+        raise DatabaseUnusableError(error.strerror or "an I/O error") from error
+
+
+def _sqlite_path(url: str) -> Path | None:
+    """Where a SQLite database lies; None for one in memory and for other databases."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
+        return None
+    return Path(parsed.database)
+
+
+def _make_private(path: Path | None) -> None:
+    """Make the file beforehand, or close an old one to others: SQLite gives its logs the same mode."""
+    if path is None:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        path.chmod(mode & 0o700)
 
 
 def alembic_config() -> Config:

@@ -56,8 +56,30 @@ def test_a_database_of_another_version_is_refused_with_the_way_out(tmp_path: Pat
     with database.write() as transaction:
         transaction.connection().exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     database.close()
-    with pytest.raises(schema.SchemaVersionError, match=r"got 9999 \(run: koemori db upgrade\)"):
+    with pytest.raises(schema.SchemaVersionError, match=r"got 9999 .made by another version"):
         startup.open_database(database.url)
+    with pytest.raises(schema.SchemaVersionError, match="use that one"):
+        schema.upgrade(database.url)
+
+
+def test_nobody_else_on_the_machine_may_read_the_database(tmp_path: Path) -> None:
+    path = tmp_path / "koemori.db"
+    path.touch(mode=0o644)
+    path.chmod(0o644)
+    database = startup.open_database(f"sqlite:///{path}")
+    with database.write() as transaction:
+        transaction.connection().exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
+        modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.glob("koemori.db*")}
+    database.close()
+    assert modes == {name: 0o600 for name in ("koemori.db", "koemori.db-wal", "koemori.db-shm")}
+
+
+@pytest.mark.parametrize("place", ["no-folder/koemori.db", "text.db", "."])
+def test_what_cannot_be_a_database_is_one_sentence(tmp_path: Path, place: str) -> None:
+    (tmp_path / "no-folder").touch()
+    (tmp_path / "text.db").write_text("this is no database at all" * 100)
+    with pytest.raises(schema.DatabaseUnusableError, match=r"^database: expected one that can be .*; got .+"):
+        schema.upgrade(f"sqlite:///{tmp_path}/{place}")
 
 
 def test_sqlite_is_set_up_for_one_writer_and_many_readers(tmp_path: Path) -> None:
