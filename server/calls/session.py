@@ -12,8 +12,9 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from koemori.assist.types import CallFacts
 from koemori.audio.call import CallEnded, CallId, CallStarted
@@ -26,6 +27,9 @@ from koemori.server.calls.ports import CallPorts, CallSource, Pace, Recorder, St
 from koemori.server.calls.sealed import ledger_of, recording_of, unsealed_ledger
 from koemori.server.telemetry import Metrics
 from koemori.server.wire import CallEndedEvent
+
+if TYPE_CHECKING:
+    from koemori.audio.recording import JournalHead
 
 logger = logging.getLogger(__name__)
 
@@ -201,7 +205,7 @@ class CallSession:
             raise SourceProtocolError("a call that has begun", "none")
         began_s = time.monotonic()
         end_ms = max(ended.end_ms, self.now_ms)
-        head = recorder.close(ended)
+        head = _closed(recorder, ended)
         sealing = asyncio.create_task(asyncio.to_thread(self.ports.seal, started, head), name="sealing")
         await lane.finish(lane_task, self.limits.drain_s, end_ms)
         try:
@@ -230,6 +234,16 @@ class CallSession:
             await asyncio.to_thread(self.ports.release, call_id)
         except KoemoriError as error:
             logger.error("journal not released", extra={"call_id": call_id}, exc_info=error)
+
+
+def _closed(recorder: Recorder, ended: CallEnded) -> Future[JournalHead]:
+    """End the journal; what goes wrong is met where the call is sealed, so that its end is told anyhow."""
+    try:
+        return recorder.close(ended)
+    except Exception as error:
+        failed: Future[JournalHead] = Future()
+        failed.set_exception(error)
+        return failed
 
 
 def _facts(started: CallStarted, locale: str) -> CallFacts:

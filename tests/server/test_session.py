@@ -1,11 +1,14 @@
 """One call: recorded first and whatever happens; heard as well as possible; always ended visibly."""
 
 import asyncio
+from concurrent.futures import Future
 
 import pytest
 from koemori.assist.types import CallClosed, Heard, Tick
-from koemori.audio.errors import AudioFileError
+from koemori.audio.call import CallEnded
+from koemori.audio.errors import AudioFileError, JournalError
 from koemori.audio.frames import AudioFrame, Gap, GapCause
+from koemori.audio.recording import JournalHead
 from koemori.server.calls.live import LiveCalls
 from koemori.server.calls.ports import CallSource, Pace
 from koemori.server.calls.session import CallSession, SessionLimits, SourceProtocolError
@@ -19,6 +22,7 @@ from tests.fakes.calls import (
     RATE_HZ,
     STARTED,
     FakeParts,
+    FakeRecorder,
     ScriptedSource,
     call,
     frame,
@@ -214,6 +218,24 @@ async def test_a_recording_that_cannot_be_sealed_keeps_its_journal() -> None:
     assert parts.released == []
     for row in ended.ledger.channels:
         assert row.captured_ms + row.lost_ms == row.duration_ms == 1000
+
+
+async def test_a_journal_that_breaks_in_mid_call_ends_the_call_visibly() -> None:
+    class BrokenRecorder(FakeRecorder):
+        def push(self, event: AudioFrame | Gap) -> None:
+            if len(self.pushed) >= 20:
+                raise JournalError("the writer has failed")
+            super().push(event)
+
+        def close(self, ended: CallEnded) -> Future[JournalHead]:
+            raise JournalError("the writer has failed")
+
+    parts = FakeParts(recorder=BrokenRecorder(), seal_error=JournalError("the writer has failed"))
+    ended, sink = await _run(call(*frames(50), end_ms=1000), parts)
+    assert (ended.reason, ended.recording) == ("error:journal", None)
+    assert [event.type for event in sink.events][-2:] == ["case", "call_ended"]
+    for row in ended.ledger.channels:
+        assert row.captured_ms + row.lost_ms == row.duration_ms == ended.duration_ms
 
 
 async def test_a_call_whose_end_is_not_stored_keeps_its_journal() -> None:
