@@ -233,6 +233,13 @@ class SegmentWriter:
                 self._file.close()
         self._file = None
 
+    def _undo_file(self) -> None:
+        """Delete a new file that failed before anything in it was durable: a full disk needs the room."""
+        self._drop_file()
+        self._needed.pop(self._number, None)
+        with contextlib.suppress(OSError):
+            segment_path(self._directory, self._number).unlink()
+
     def _replace(self, error: OSError) -> None:
         """Give the current file up and write everything that is not durable yet into a new one.
 
@@ -249,7 +256,7 @@ class SegmentWriter:
                 self._append(self._pending)
                 self._sync()
             except OSError as again:
-                self._drop_file()
+                self._undo_file()
                 if self.give_up_at is not None and time.monotonic() > self.give_up_at:
                     self._abandon()
                     return

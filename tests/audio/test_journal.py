@@ -250,6 +250,27 @@ def test_without_any_file_the_journal_waits_and_catches_up(tmp_path: Path) -> No
     journal.close()
 
 
+def test_tries_on_a_full_disk_leave_the_room_that_they_took(tmp_path: Path) -> None:
+    disk = Disk()
+    alarms: list[JournalAlarm] = []
+    journal = Journal(tmp_path, on_alarm=alarms.append, open_segment=disk.open)
+    call = new_call()
+    recorder = journal.open_call(call)
+    disk.fail["append"] = 4
+    for event in steps(call, 0, 50):
+        recorder.push(event)
+    finish(recorder, 1000)
+    assert codes(alarms) == ["journal-write-failed", "journal-no-file"]
+    assert [path.name for path in sorted(tmp_path.glob("*.kmj"))] == [
+        "journal-00000001.kmj",
+        "journal-00000005.kmj",
+    ]
+    expect_whole(read_calls(tmp_path)[0], 50)
+    journal.release(call.call_id)
+    journal.close()
+    assert list(tmp_path.glob("*.kmj")) == []
+
+
 def test_push_never_waits_and_the_memory_bound_leaves_a_trace(tmp_path: Path) -> None:
     disk = Disk()
     disk.unblocked.clear()
