@@ -103,6 +103,9 @@ def test_reload_second_tab_and_dropped_socket_resume_the_live_call(office: Offic
     expect(first.locator(status)).to_have_attribute("data-status", "confirmed", timeout=20_000)
     expect(second.locator(f"{status} input")).to_have_value("小野寺 剛", timeout=20_000)
 
+    if PICTURES:
+        grave = first.locator('[data-testid="alert-mark"][data-severity="2"]')
+        expect(grave.nth(1)).to_be_visible(timeout=60_000)
     shoot(first, "desk")
 
     office.queue_event("queue.joined", "waiting", 25)
@@ -110,7 +113,7 @@ def test_reload_second_tab_and_dropped_socket_resume_the_live_call(office: Offic
     office.queue_event("agent.connected", "answered", 111, agent_id="agent1", wait_s=9)
     supervisor = office.page_of("supervisor1")
     figures = supervisor.locator('[data-testid="queue-row"][data-queue="support"]')
-    expect(figures.locator('[data-figure="waiting"] [data-testid="figure-value"]')).to_have_text("1")
+    expect(figures.locator('[data-figure="waiting"] [data-testid="figure-value"]')).to_have_text("1人")
     row = supervisor.locator(f'[data-testid="live-call"][data-call-id="{call_id}"]')
     expect(row).to_be_visible()
     shoot(supervisor, "board")
