@@ -116,7 +116,8 @@ async def _joined(
     recovered = await asyncio.to_thread(startup.finish_interrupted, database, archive_dir)
     logger.info("ready for calls", extra={"recovered_calls": len(recovered)})
     pipeline = await open_pipeline(settings, metrics)
-    bus = InProcessBus(DatabaseCallStore(CallRecords(database)))
+    bus = InProcessBus(DatabaseCallStore(CallRecords(database)), metrics.events_dropped.inc)
+    metrics.events_waiting.set_function(lambda: bus.waiting)
     limits = SessionLimits(settings.assist.queue_ms, settings.assist.drain_s, settings.assist.locale)
     live = LiveCalls(pipeline.ports, bus, metrics, limits)
     try:

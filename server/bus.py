@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -126,15 +126,13 @@ class _Feed:
     unstored: deque[WireEvent] = field(default_factory=deque)
     partials: dict[ChannelRole, PartialEvent] = field(default_factory=dict)
 
-    def note(self, event: WireEvent) -> None:
-        match event:
-            case PartialEvent():
-                self.partials[event.speaker] = event
-            case UtteranceEvent() | QuarantinedEvent():
-                self.partials.pop(event.speaker, None)
-                self.unstored.append(event)
-            case _:
-                self.unstored.append(event)
+    def note(self, event: WireEvent, *, to_be_stored: bool) -> None:
+        if isinstance(event, PartialEvent):
+            self.partials[event.speaker] = event
+        elif isinstance(event, (UtteranceEvent, QuarantinedEvent)):
+            self.partials.pop(event.speaker, None)
+        if to_be_stored:
+            self.unstored.append(event)
 
     def snapshot(self, after_seq: int) -> list[WireEvent]:
         """Published events a store may not have yet, and open partials, in order."""
@@ -145,11 +143,12 @@ class _Feed:
 class InProcessBus:
     """`EventBus` for one process; writes events to the store behind the readers' backs, in batches."""
 
-    def __init__(self, store: CallStore) -> None:
+    def __init__(self, store: CallStore, on_dropped: Callable[[], None] = lambda: None) -> None:
+        """Keep events in `store`; `on_dropped` hears of each for which there is no room while it fails."""
         self._store = store
         self._feeds: dict[CallId, _Feed] = {}
         self._watchers: set[_Reader] = set()
-        self._writer = StoreWriter(store, on_stored=self._stored)
+        self._writer = StoreWriter(store, self._stored, on_dropped)
 
     async def call_started(self, started: CallStarted) -> None:
         """See `EventSink`."""
@@ -160,13 +159,11 @@ class InProcessBus:
         """See `EventSink`."""
         call_id = CallId(event.call_id)
         feed = self._feeds.setdefault(call_id, _Feed())
-        feed.note(event)
+        feed.note(event, to_be_stored=not isinstance(event, PartialEvent) and self._writer.append(event))
         for readers in (feed.readers, self._watchers):
             for reader in tuple(readers):
                 if not reader.offer(event):
                     readers.discard(reader)
-        if not isinstance(event, PartialEvent):
-            self._writer.append(event)
 
     async def sealed(self, call_id: CallId, recording: SealedRecording) -> None:
         """See `EventSink`."""
@@ -189,6 +186,11 @@ class InProcessBus:
     def live_calls(self) -> tuple[CallId, ...]:
         """Calls that have begun and whose end is not stored yet."""
         return tuple(self._feeds)
+
+    @property
+    def waiting(self) -> int:
+        """What is not stored yet, of all calls."""
+        return self._writer.waiting
 
     async def aclose(self) -> None:
         """Store what is left, then end every reader."""

@@ -157,6 +157,14 @@ class Metrics:
         self.ingest_errors = Counter(
             "koemori_ingest_errors", "Unusable messages and broken streams", ["code"], registry=registry
         )
+        self.events_waiting = Gauge(
+            "koemori_events_waiting", "Events that the database has not taken yet", registry=registry
+        )
+        self.events_dropped = Counter(
+            "koemori_events_dropped",
+            "Events not kept because the database took none for too long",
+            registry=registry,
+        )
         self.assist_failures = Counter(
             "koemori_assist_failures", "Failures of the assist side of a call", ["error"], registry=registry
         )

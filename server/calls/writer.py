@@ -2,12 +2,15 @@
 
 The live path never waits for it. When the store fails, everything stays in memory and is tried again with a
 growing pause; the recording does not depend on it (the journal and the sealed archive stand on their own).
+Memory is bounded: when `MAX_WAITING` steps wait, further events are counted and not kept; a call's beginning,
+its recording and its end always are.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 BATCH_DELAY_S = 0.05
+MAX_WAITING = 50_000
+"""About twenty minutes of twenty busy calls."""
 _LONGEST_PAUSE_S = 5.0
 
 
@@ -44,9 +49,12 @@ _Step = CallStarted | _Sealed | WireEvent
 class StoreWriter:
     """One background task for all calls; begins with the first step, ends with `aclose`."""
 
-    def __init__(self, store: CallStore, on_stored: OnStored) -> None:
+    def __init__(self, store: CallStore, on_stored: OnStored, on_dropped: Callable[[], None]) -> None:
         self._store = store
         self._on_stored = on_stored
+        self._on_dropped = on_dropped
+        self._full = False
+        self.waiting = 0
         self._steps: dict[CallId, list[_Step]] = {}
         self._settled: dict[CallId, asyncio.Event] = {}
         self._wake = asyncio.Event()
@@ -57,9 +65,17 @@ class StoreWriter:
         """Queue the call's first step."""
         self._push(started.call_id, started)
 
-    def append(self, event: WireEvent) -> None:
-        """Queue one event; `call_ended` also ends the call in the store."""
+    def append(self, event: WireEvent) -> bool:
+        """Queue one event; `call_ended` also ends the call in the store. False when there is no room."""
+        if self.waiting >= MAX_WAITING and not isinstance(event, CallEndedEvent):
+            if not self._full:
+                logger.error("events are dropped; the store takes none", extra={"steps": self.waiting})
+            self._full = True
+            self._on_dropped()
+            return False
+        self._full = False
         self._push(CallId(event.call_id), event)
+        return True
 
     def sealed(self, call_id: CallId, recording: SealedRecording) -> None:
         """Queue the recording."""
@@ -85,11 +101,11 @@ class StoreWriter:
         try:
             await asyncio.wait_for(self._task, patience_s)
         except TimeoutError:
-            left = sum(len(steps) for steps in self._steps.values())
-            logger.error("events not stored at shutdown", extra={"steps": left})
+            logger.error("events not stored at shutdown", extra={"steps": self.waiting})
 
     def _push(self, call_id: CallId, step: _Step) -> None:
         self._steps.setdefault(call_id, []).append(step)
+        self.waiting += 1
         self._wake.set()
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run(), name="store-writer")
@@ -127,6 +143,7 @@ class StoreWriter:
                 )
                 return False
             del steps[: len(batch)]
+            self.waiting -= len(batch)
         del self._steps[call_id]
         if call_id in self._settled:
             self._settled.pop(call_id).set()

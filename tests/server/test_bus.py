@@ -211,6 +211,26 @@ async def test_the_store_gets_each_step_in_order_after_failures() -> None:
     assert sorted(store.events[CALL]) == [1, 2, 3]
 
 
+async def test_a_store_that_takes_nothing_costs_bounded_memory_and_is_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(writer_module, "MAX_WAITING", 5)
+    dropped: list[None] = []
+    store = MemoryStore(failures=3)
+    bus = InProcessBus(store, lambda: dropped.append(None))
+    await bus.call_started(CallStarted(CALL, datetime.now(UTC), 8000, ()))
+    reader = asyncio.create_task(_all(bus.subscribe(CALL)))
+    await asyncio.sleep(0)
+    for seq in range(1, 10):
+        await bus.publish(_item(seq))
+    await bus.publish(_end(10))
+    assert (bus.waiting, len(dropped)) == (6, 5)
+    assert await reader == list(range(1, 11)), "a page that is there sees everything"
+    await bus.aclose()
+    assert sorted(store.events[CALL]) == [1, 2, 3, 4, 10]
+    assert bus.waiting == 0
+
+
 async def test_closing_the_bus_ends_waiting_readers() -> None:
     async with _running() as (bus, _):
         reader = asyncio.create_task(_all(bus.watch()))
