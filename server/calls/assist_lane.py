@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,10 @@ ASSIST_RATE_HZ = 16_000
 TICK_MS = 1000
 HELD_BACKLOG_MS = 15_000
 """A held source waits while more speech than this is with the workers."""
+_LEAST_CLOSING_S = 5.0
+
+_UNDERSTANDING = ThreadPoolExecutor(1, "koemori-understanding")
+"""Where the engines of all calls work: a long thought must not keep the loop from recording."""
 
 
 @dataclass(slots=True)
@@ -151,7 +156,12 @@ class AssistLane:
             await asyncio.wait({task})
         elif self._failed:
             await self._say_not_assisted("failed")
-        await self._feed(CallClosed(at_ms=end_ms))
+        try:
+            async with asyncio.timeout(max(drain_s, _LEAST_CLOSING_S)):
+                await self._feed(CallClosed(at_ms=end_ms))
+        except TimeoutError:
+            logger.error("assist engine hangs", extra={"call_id": self._started.call_id})
+            self._metrics.assist_failures.labels("EngineTimeout").inc()
         self._count()
         self._channels.clear()
 
@@ -275,7 +285,8 @@ class AssistLane:
             return
         async with self._engine_turn:
             try:
-                results = self._engine.push(event)
+                loop = asyncio.get_running_loop()
+                results = await loop.run_in_executor(_UNDERSTANDING, self._engine.push, event)
             except Exception as error:  # one input that a rule cannot take must not cost the transcript
                 logger.error(
                     "assist engine failed on one input",

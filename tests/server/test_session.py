@@ -1,10 +1,12 @@
 """One call: recorded first and whatever happens; heard as well as possible; always ended visibly."""
 
 import asyncio
+import threading
+import time
 from concurrent.futures import Future
 
 import pytest
-from koemori.assist.types import CallClosed, Heard, Tick
+from koemori.assist.types import AssistEvent, AssistInput, CallClosed, Heard, Tick
 from koemori.audio.call import CallEnded
 from koemori.audio.errors import AudioFileError, JournalError
 from koemori.audio.frames import AudioFrame, Gap, GapCause
@@ -21,6 +23,7 @@ from tests.fakes.calls import (
     CUSTOMER,
     RATE_HZ,
     STARTED,
+    FakeEngine,
     FakeParts,
     FakeRecorder,
     ScriptedSource,
@@ -115,6 +118,45 @@ async def test_an_engine_that_fails_leaves_the_transcript_whole() -> None:
     assert len(sink.of("utterance")) == 3
     assert sink.of("alert") == []
     assert sink.events[-2].type == "case"
+
+
+async def test_a_thinking_engine_holds_nothing_up() -> None:
+    class SlowEngine(FakeEngine):
+        def push(self, event: AssistInput) -> list[AssistEvent]:
+            if isinstance(event, Heard):
+                time.sleep(0.4)
+            return super().push(event)
+
+    async def longest_stall() -> float:
+        longest, last = 0.0, time.monotonic()
+        try:
+            while True:
+                await asyncio.sleep(0.005)
+                longest, last = max(longest, time.monotonic() - last), time.monotonic()
+        except asyncio.CancelledError:
+            return longest
+
+    watch = asyncio.create_task(longest_stall())
+    _, sink = await _run(call(*frames(150), end_ms=3000), FakeParts(engine=SlowEngine()))
+    watch.cancel()
+    assert len(sink.of("alert")) == 3
+    assert await watch < 0.3
+
+
+async def test_an_engine_that_hangs_does_not_keep_a_call_from_ending(monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on = threading.Event()
+
+    class HangingEngine(FakeEngine):
+        def push(self, event: AssistInput) -> list[AssistEvent]:
+            go_on.wait(20)
+            return super().push(event)
+
+    monkeypatch.setattr("koemori.server.calls.assist_lane._LEAST_CLOSING_S", 0.05)
+    try:
+        ended, _ = await _run(call(*frames(5), end_ms=100), FakeParts(engine=HangingEngine()), drain_s=0.05)
+    finally:
+        go_on.set()
+    assert ended.recording is not None
 
 
 async def test_a_live_call_that_outruns_the_assist_side_skips_and_says_so() -> None:
