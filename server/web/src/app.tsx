@@ -1,5 +1,5 @@
 import { MantineProvider } from "@mantine/core";
-import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { BrowserRouter, Navigate, Route, Routes, useLocation } from "react-router";
 import { ApiProblem } from "./api/client";
 import { BoardCallPage } from "./board/BoardCallPage";
@@ -10,14 +10,23 @@ import { RecordingPage } from "./recordings/RecordingPage";
 import { SearchPage } from "./recordings/SearchPage";
 import { LoginPage } from "./session/LoginPage";
 import { HOME, RequireRole } from "./session/RequireRole";
-import { SessionProvider, useSession } from "./session/SessionContext";
+import { lapseSession, SessionProvider, useSession } from "./session/SessionContext";
 import { ErrorBoundary } from "./ui/ErrorBoundary";
 import { cssVariables, theme } from "./ui/theme";
 import { areaOf, useScheme } from "./ui/scheme";
 
-const queries = new QueryClient({
+const onError = (error: unknown) => {
+  if (error instanceof ApiProblem && error.status === 401) lapseSession(queries);
+};
+
+const queries: QueryClient = new QueryClient({
+  queryCache: new QueryCache({ onError }),
+  mutationCache: new MutationCache({ onError }),
   defaultOptions: {
+    // A machine that believes itself offline may still reach the service; waiting in silence helps nobody.
+    mutations: { networkMode: "always" },
     queries: {
+      networkMode: "always",
       retry: (count, error) => !(error instanceof ApiProblem && error.status < 500) && count < 2,
       staleTime: 2_000,
     },

@@ -12,20 +12,21 @@ import { QueueRow } from "./QueueRow";
 import { useWallboard } from "./useWallboard";
 
 export function BoardPage() {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   const { board, line, error } = useWallboard();
+  const stale = line.phase === "waiting" || (line.phase === "connecting" && line.attempt > 0);
   return (
     <div className={classes.page}>
       <TopBar title={t("board.title")}>
         <span className={classes.grow} />
-        {line.phase === "waiting" && (
-          <strong role="status" data-testid="board-stale">
-            {t("board.stale")}
-          </strong>
-        )}
         <LineDot line={line} textLatencyMs={null} />
         <LanguageSwitch />
       </TopBar>
+      {stale && board !== null && (
+        <p className={classes.stale} role="status" data-testid="board-stale">
+          {t("board.stale", { time: localTimeWithSeconds(board.at, i18n.language) })}
+        </p>
+      )}
       <main className={classes.main} id="content">
         {board !== null ? (
           <Board board={board} current={line.phase === "online"} />
@@ -41,8 +42,10 @@ export function BoardPage() {
 
 function Board({ board, current }: { board: Wallboard; current: boolean }) {
   const { t, i18n } = useTranslation();
-  const now = useNow();
+  const ticking = useNow();
   const atMs = Date.parse(board.at);
+  // Without news nobody knows who still waits: figures that go on counting would claim it.
+  const now = current ? ticking : atMs;
   return (
     <>
       <section aria-label={t("board.queues")}>

@@ -68,7 +68,14 @@ export function CallBar(props: BarProps) {
       </Tooltip>
       <span className={classes.grow} />
       {others.map((other) => (
-        <Button key={other.call_id} size="compact-sm" variant="default" onClick={() => onOpen(other.call_id)}>
+        <Button
+          key={other.call_id}
+          size="compact-sm"
+          variant="default"
+          maw={180}
+          title={other.customer_name ?? other.customer_number ?? undefined}
+          onClick={() => onOpen(other.call_id)}
+        >
           {t("desk.other_call")}:{" "}
           {other.customer_name ?? other.customer_number ?? other.queue ?? other.call_id}
         </Button>
@@ -85,22 +92,27 @@ export function CallBar(props: BarProps) {
 }
 
 function HelpButton({ help }: { help: Help }) {
+  const { t } = useTranslation();
+  const problemText = useProblemText();
+  if (help.askedAt !== null) return <HelpAsked help={help} askedAt={help.askedAt} />;
+  return (
+    <Popover opened={help.error !== null} withArrow>
+      <Popover.Target>
+        <Button size="compact-md" loading={help.busy} onClick={help.ask} data-testid="help">
+          {t("desk.help")}
+          <kbd className={classes.kbdOn}>F2</kbd>
+        </Button>
+      </Popover.Target>
+      <Popover.Dropdown role="alert">{help.error !== null && problemText(help.error)}</Popover.Dropdown>
+    </Popover>
+  );
+}
+
+/** Says who knows, and takes the request back. */
+function HelpAsked({ help, askedAt }: { help: Help; askedAt: string }) {
   const { t, i18n } = useTranslation();
   const problemText = useProblemText();
   const [opened, setOpened] = useState(false);
-  if (help.askedAt === null) {
-    return (
-      <Popover opened={help.error !== null} withArrow>
-        <Popover.Target>
-          <Button size="compact-md" loading={help.busy} onClick={help.ask} data-testid="help">
-            {t("desk.help")}
-            <kbd className={classes.kbdOn}>F2</kbd>
-          </Button>
-        </Popover.Target>
-        <Popover.Dropdown role="alert">{help.error !== null && problemText(help.error)}</Popover.Dropdown>
-      </Popover>
-    );
-  }
   return (
     <Popover opened={opened} onChange={setOpened} withArrow>
       <Popover.Target>
@@ -116,19 +128,22 @@ function HelpButton({ help }: { help: Help }) {
       </Popover.Target>
       <Popover.Dropdown>
         <Text size="sm" mb="xs" role="status">
-          {t("desk.help_since", { time: localTime(help.askedAt, i18n.language) })}
+          {t("desk.help_since", { time: localTime(askedAt, i18n.language) })}
         </Text>
         <Button
           size="compact-sm"
           variant="default"
-          onClick={() => {
-            help.withdraw();
-            setOpened(false);
-          }}
+          loading={help.busy}
+          onClick={help.withdraw}
           data-testid="help-cancel"
         >
           {t("desk.help_cancel")}
         </Button>
+        {help.error !== null && (
+          <Text size="sm" mt="xs" role="alert">
+            {problemText(help.error)}
+          </Text>
+        )}
       </Popover.Dropdown>
     </Popover>
   );

@@ -57,6 +57,7 @@ export function CallDesk({ callId, summary, others, unsaved, onOpen, onDone }: P
   useKeys([
     { key: "F2", run: () => isLive && help.ask(), whileTyping: true },
     { key: "F8", run: nextCard, whileTyping: true },
+    { key: "F9", run: nextEmptyField, whileTyping: true },
     { key: "Ctrl+Enter", run: () => line.save(callId), whileTyping: true },
     { key: "End", run: () => setLatest((count) => count + 1) },
     { key: "?", run: () => setKeysShown(true) },
@@ -94,6 +95,16 @@ export function CallDesk({ callId, summary, others, unsaved, onOpen, onDone }: P
       <KeysDialog opened={keysShown} onClose={() => setKeysShown(false)} />
     </div>
   );
+}
+
+/** Puts the cursor into the next empty field of the case, after the one it is in. */
+function nextEmptyField(): void {
+  const inputs = [
+    ...document.querySelectorAll<HTMLInputElement>("[data-testid=case-field] :is(input, textarea[name])"),
+  ];
+  const at = inputs.findIndex((input) => input === document.activeElement);
+  const turned = [...inputs.slice(at + 1), ...inputs.slice(0, at + 1)];
+  (turned.find((input) => input.value.trim() === "") ?? turned[0])?.focus();
 }
 
 /** How long the call has gone on, never less than what was already said in it. */

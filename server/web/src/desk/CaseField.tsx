@@ -98,19 +98,36 @@ function FieldMark({ view }: { view: FieldView }) {
       return <span className={classes.mark}>{t("desk.case.confirmed")}</span>;
     case "typing":
       return (
-        <span className={classes.mark} data-unsaved="true">
+        <span
+          className={classes.mark}
+          data-unsaved="true"
+          role="img"
+          aria-label={t("desk.case.typing")}
+          title={t("desk.case.typing")}
+        >
           ●
         </span>
       );
     case "saving":
       return (
-        <span className={classes.mark} aria-label={t("desk.case.saving")}>
+        <span
+          className={classes.mark}
+          role="img"
+          aria-label={t("desk.case.saving")}
+          title={t("desk.case.saving")}
+        >
           …
         </span>
       );
     case "refused":
       return (
-        <span className={classes.mark} data-unsaved="true" aria-label={t("desk.case.refused")}>
+        <span
+          className={classes.mark}
+          data-unsaved="true"
+          role="img"
+          aria-label={t("desk.case.refused")}
+          title={t("desk.case.refused")}
+        >
           ✕
         </span>
       );

@@ -26,7 +26,7 @@ interface Props {
 export function GuidancePane({ call, edits, cards, index, isLive, onNext, onShow }: Props) {
   const { t } = useTranslation();
   const playbook = usePlaybook();
-  const questions = openQuestions(call, edits, playbook?.checklist ?? [], 4);
+  const questions = openQuestions(call, edits, playbook?.checklist ?? [], 3);
   const shown = cards[index] ?? null;
   const last = shown === null ? (call.guidance.at(-1) ?? null) : null;
   return (

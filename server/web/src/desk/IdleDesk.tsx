@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { listCalls } from "../api/endpoints";
 import type { CallSummary } from "../api/types";
-import { clock, dayAndTime } from "../i18n/format";
+import { dayAndTime, duration } from "../i18n/format";
 import { Problem } from "../ui/Notice";
 import { SeverityBadge } from "../ui/Severity";
 import classes from "./Desk.module.css";
@@ -61,7 +61,7 @@ function RecentCalls({ calls, onOpen }: { calls: readonly CallSummary[]; onOpen:
                 {call.customer_name ?? call.customer_number ?? t("desk.caller_unknown")}
               </Button>
             </Table.Td>
-            <Table.Td>{call.duration_ms === null ? "" : clock(call.duration_ms)}</Table.Td>
+            <Table.Td>{call.duration_ms === null ? "" : duration(call.duration_ms, i18n.language)}</Table.Td>
             <Table.Td>{call.severity > 0 && <SeverityBadge severity={call.severity} />}</Table.Td>
           </Table.Tr>
         ))}

@@ -5,6 +5,7 @@ import classes from "./Desk.module.css";
 const KEYS = [
   ["F2", "help"],
   ["F8", "next"],
+  ["F9", "case"],
   ["Ctrl+Enter", "save"],
   ["Enter", "confirm"],
   ["End", "latest"],

@@ -37,7 +37,7 @@ export function useHelp(callId: string, about: CallSummary | null): Help {
   return {
     askedAt,
     busy,
-    error: asking.error ?? withdrawing.error,
+    error: askedAt === null ? asking.error : withdrawing.error,
     ask: () => {
       if (!busy && askedAt === null) asking.mutate();
     },

@@ -7,6 +7,14 @@ export function clock(ms: number): string {
   return hours > 0 ? `${hours}:${String(minutes).padStart(2, "0")}:${seconds}` : `${minutes}:${seconds}`;
 }
 
+/** A length in words, so that it is not taken for a time of day: `1 時間 2 分 3 秒`, `2 min 3 s`. */
+export function duration(ms: number, language: string): string {
+  const units = language.startsWith("ja") ? [" 時間", " 分", " 秒"] : [" h", " min", " s"];
+  const parts = clock(ms).split(":").map(Number);
+  const named = parts.map((part, at) => `${part}${units[at + 3 - parts.length]}`);
+  return (parts.length === 2 && parts[0] === 0 ? named.slice(1) : named).join(" ");
+}
+
 /** Seconds with a decimal where it says something: `0.4`, `12`. */
 export function seconds(ms: number): string {
   const value = ms / 1000;
@@ -27,6 +35,15 @@ export function localDateTime(iso: string | number, language: string): string {
   return new Intl.DateTimeFormat(language, {
     dateStyle: "medium",
     timeStyle: "short",
+    hourCycle: "h23",
+  }).format(new Date(iso));
+}
+
+/** With seconds and the zone, for what may be read in court. */
+export function exactTime(iso: string | number, language: string): string {
+  return new Intl.DateTimeFormat(language, {
+    dateStyle: "medium",
+    timeStyle: "long",
     hourCycle: "h23",
   }).format(new Date(iso));
 }

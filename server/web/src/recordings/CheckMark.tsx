@@ -16,7 +16,8 @@ export function CheckMark({ check }: { check: RecordingSummary["last_check"] }) 
       title={t("recordings.checked_at", { time: dayAndTime(check.checked_at, i18n.language) })}
     >
       {check.ok ? "✓" : <SeverityIcon severity={3} />}{" "}
-      {check.ok ? t("recordings.check_ok") : t("recordings.check_failed")}
+      {check.ok ? t("recordings.check_ok") : t("recordings.check_failed")}{" "}
+      <small>{dayAndTime(check.checked_at, i18n.language)}</small>
     </span>
   );
 }

@@ -20,13 +20,13 @@ export function PlayerControls({ player, state, durationMs, purpose }: Props) {
     <div className={classes.controls} data-testid="player">
       <div className={classes.buttons}>
         <Button variant="default" onClick={() => player.skip(-SKIP_MS)} aria-label={t("recordings.rewind")}>
-          −5
+          −5 s
         </Button>
         <Button onClick={player.toggle} miw={104} data-testid="play" data-playing={state.playing}>
           {state.playing ? `❚❚ ${t("recordings.pause")}` : `▶ ${t("recordings.play")}`}
         </Button>
         <Button variant="default" onClick={() => player.skip(SKIP_MS)} aria-label={t("recordings.forward")}>
-          +5
+          +5 s
         </Button>
         <span
           className={classes.position}

@@ -5,7 +5,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { verifyRecording } from "../api/endpoints";
 import type { RecordingDetail, VerifyResult } from "../api/types";
-import { clock, localDateTime } from "../i18n/format";
+import { duration, exactTime } from "../i18n/format";
 import { useProblemText } from "../ui/Notice";
 import { SeverityIcon } from "../ui/Severity";
 import { LedgerBars } from "./LedgerBars";
@@ -21,12 +21,17 @@ interface Props {
 const NOT_PROVEN = ["identity", "time", "inside", "before", "text"] as const;
 
 export function ProofTab({ recording, purpose, onChecked }: Props) {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   return (
     <div className={classes.grid}>
       <section className={classes.wide} data-testid="ledger">
         <h2>{t("recordings.ledger.title")}</h2>
-        <p>{t("recordings.ledger.text", { duration: clock(recording.duration_ms) })}</p>
+        <p>
+          {t("recordings.ledger.text", {
+            duration: duration(recording.duration_ms, i18n.language),
+            ms: recording.duration_ms.toLocaleString(i18n.language),
+          })}
+        </p>
         <LedgerBars channels={recording.ledger.channels} />
       </section>
       <section className={classes.wide}>
@@ -106,7 +111,8 @@ function VerifyOutcome({ result }: { result: VerifyResult }) {
       <p className={classes.outcome} data-ok={result.ok}>
         {result.ok ? "✓ " : <SeverityIcon severity={3} />}{" "}
         {result.ok ? t("recordings.verify.ok") : t("recordings.verify.failed")}
-        <small>{t("recordings.checked_at", { time: localDateTime(result.checked_at, i18n.language) })}</small>
+        {!result.ok && <small>{t("recordings.verify.failed_next")}</small>}
+        <small>{t("recordings.checked_at", { time: exactTime(result.checked_at, i18n.language) })}</small>
       </p>
       <Table withRowBorders className={classes.checks ?? ""}>
         <Table.Thead>
@@ -117,7 +123,7 @@ function VerifyOutcome({ result }: { result: VerifyResult }) {
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
-          {result.checks.map((check) => (
+          {failedFirst(result.checks).map((check) => (
             <Table.Tr key={check.name} data-testid="verify-check" data-name={check.name} data-ok={check.ok}>
               <Table.Td>
                 <span className={classes.check} data-ok={check.ok}>
@@ -127,13 +133,22 @@ function VerifyOutcome({ result }: { result: VerifyResult }) {
                 {checkName(t, check.name)}
               </Table.Td>
               <Table.Td className={classes.hash ?? ""}>{check.expected}</Table.Td>
-              <Table.Td className={classes.hash ?? ""}>{check.came}</Table.Td>
+              <Table.Td className={classes.hash ?? ""}>{cameWords(t, check.came)}</Table.Td>
             </Table.Tr>
           ))}
         </Table.Tbody>
       </Table>
     </div>
   );
+}
+
+function failedFirst(checks: VerifyResult["checks"]): VerifyResult["checks"] {
+  return [...checks.filter((check) => !check.ok), ...checks.filter((check) => check.ok)];
+}
+
+/** Hashes and numbers as they are; the service's one sentence in the reader's language. */
+function cameWords(t: TFunction, came: string): string {
+  return came.includes(" does not decode") ? t("recordings.verify.undecodable", { text: came }) : came;
 }
 
 const CHECKS = [
@@ -152,7 +167,12 @@ function checkName(t: TFunction, name: string): string {
   const known = CHECKS.find((check) => check === name);
   if (known !== undefined) return t(`recordings.verify.name.${known}`);
   const ledger = /^ledger-(.+)-channel-(\d+)$/.exec(name);
-  return ledger === null ? name : t("recordings.verify.name.ledger", { unit: ledger[1], channel: ledger[2] });
+  if (ledger === null) return name;
+  const unit = (["samples", "ms"] as const).find((one) => one === ledger[1]);
+  return t("recordings.verify.name.ledger", {
+    unit: unit === undefined ? ledger[1] : t(`recordings.verify.unit.${unit}`),
+    channel: ledger[2],
+  });
 }
 
 function Hashes({ recording }: { recording: RecordingDetail }) {
@@ -173,8 +193,8 @@ function Hashes({ recording }: { recording: RecordingDetail }) {
             count: recording.sample_count.toLocaleString(i18n.language),
           })}
         </dd>
-        <dt>{t("recordings.sealed")}</dt>
-        <dd>{localDateTime(recording.sealed_at, i18n.language)}</dd>
+        <dt>{t("recordings.verify.sealed_at")}</dt>
+        <dd>{exactTime(recording.sealed_at, i18n.language)}</dd>
       </dl>
     </>
   );
@@ -209,7 +229,7 @@ function Custody({ recording }: { recording: RecordingDetail }) {
           const action = ACTIONS.find((known) => known === access.action);
           return (
             <li key={access.access_id} data-testid="access" data-action={access.action}>
-              <time>{localDateTime(access.at, i18n.language)}</time>
+              <time>{exactTime(access.at, i18n.language)}</time>
               <span>
                 {access.user}:{" "}
                 {action === undefined ? access.action : t(`recordings.custody.action.${action}`)}

@@ -1,6 +1,6 @@
 import { useTranslation } from "react-i18next";
 import type { RecordingDetail } from "../api/types";
-import { clock, localDateTime } from "../i18n/format";
+import { duration, localDateTime } from "../i18n/format";
 import { SeverityBadge } from "../ui/Severity";
 import { codeWord } from "../ui/words";
 import { CheckMark } from "./CheckMark";
@@ -13,7 +13,7 @@ export function RecordingSummaryBar({ recording }: { recording: RecordingDetail 
       <strong>{recording.customer_name ?? recording.customer_number ?? t("desk.caller_unknown")}</strong>
       {recording.customer_name !== null && <span>{recording.customer_number}</span>}
       <span>{localDateTime(recording.started_at, i18n.language)}</span>
-      <span>{clock(recording.duration_ms)}</span>
+      <span>{duration(recording.duration_ms, i18n.language)}</span>
       <span>
         {t("common.agent")}: {recording.agent_name ?? t("common.unknown")}
       </span>

@@ -1,7 +1,7 @@
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import type { RecordingSummary } from "../api/types";
-import { clock, localDateTime } from "../i18n/format";
+import { clock, duration, localDateTime } from "../i18n/format";
 import { SeverityBadge } from "../ui/Severity";
 import { codeWord, speakerWord } from "../ui/words";
 import { searchTerms } from "./alignWords";
@@ -14,13 +14,15 @@ export function ResultRow({ item, words }: { item: RecordingSummary; words: stri
   const { t, i18n } = useTranslation();
   const path = `/recordings/${encodeURIComponent(item.recording_id)}`;
   const customer = item.customer_name ?? item.customer_number ?? t("desk.caller_unknown");
-  const people = [item.customer_number, item.queue].filter(Boolean).join("・");
+  const people = [item.customer_name === null ? null : item.customer_number, item.queue]
+    .filter(Boolean)
+    .join("・");
   return (
     <li className={classes.row} data-testid="result-row" data-recording-id={item.recording_id}>
       <Link className={classes.open} to={path} data-testid="open-recording">
         <span>
           <strong>{localDateTime(item.started_at, i18n.language)}</strong>
-          <small>{clock(item.duration_ms)}</small>
+          <small>{duration(item.duration_ms, i18n.language)}</small>
         </span>
         <span className={classes.who} title={customer}>
           {customer}

@@ -113,6 +113,7 @@ function SearchForm({ initial, busy, inputRef, onSearch }: FormProps) {
             name={field}
             type={types[field]}
             maxLength={200}
+            min={field === "to" ? query.from : undefined}
             autoComplete="off"
             value={query[field]}
             onChange={(event) => setQuery({ ...query, [field]: event.currentTarget.value })}

@@ -1,8 +1,8 @@
 import { Button, Center, Paper, PasswordInput, Stack, Text, TextInput, Title } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
-import { useState, type SubmitEvent } from "react";
+import { useRef, useState, type SubmitEvent } from "react";
 import { useTranslation } from "react-i18next";
-import { Navigate } from "react-router";
+import { Navigate, useLocation } from "react-router";
 import { ApiProblem } from "../api/client";
 import { signIn } from "../api/endpoints";
 import { LanguageSwitch } from "../ui/LanguageSwitch";
@@ -12,15 +12,18 @@ import { useSession } from "./SessionContext";
 
 export function LoginPage() {
   const { t } = useTranslation();
-  const { user, enter } = useSession();
+  const { user, lapsed, enter } = useSession();
+  const { state } = useLocation() as { state: { from?: string } | null };
   const problemText = useProblemText();
   const [username, setUsername] = useState("");
   const [password, setPassword] = useState("");
+  const secret = useRef<HTMLInputElement>(null);
   const { mutate, isPending, error } = useMutation({
     mutationFn: () => signIn(username.trim(), password),
     onSuccess: enter,
+    onError: () => secret.current?.select(),
   });
-  if (user !== null) return <Navigate to={HOME[user.role]} replace />;
+  if (user !== null) return <Navigate to={state?.from ?? HOME[user.role]} replace />;
 
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
@@ -43,6 +46,11 @@ export function LoginPage() {
               </Title>
               <Text c="var(--k-ink-2)">{t("app.tagline")}</Text>
             </div>
+            {lapsed && error === null && (
+              <Text role="status" data-testid="session-over">
+                {t("login.session_over")}
+              </Text>
+            )}
             <TextInput
               name="username"
               label={t("login.username")}
@@ -54,6 +62,7 @@ export function LoginPage() {
               onChange={(event) => setUsername(event.currentTarget.value)}
             />
             <PasswordInput
+              ref={secret}
               name="password"
               label={t("login.password")}
               autoComplete="current-password"

@@ -1,4 +1,4 @@
-import { Navigate, Outlet } from "react-router";
+import { Navigate, Outlet, useLocation } from "react-router";
 import type { UserRole } from "../api/types";
 import { useSession } from "./SessionContext";
 
@@ -10,8 +10,11 @@ export const HOME: Record<UserRole, string> = {
 };
 
 export function RequireRole({ role }: { role: UserRole }) {
-  const { user } = useSession();
-  if (user === null) return <Navigate to="/login" replace />;
+  const { user, lapsed } = useSession();
+  const { pathname, search } = useLocation();
+  if (user === null) {
+    return <Navigate to="/login" replace state={lapsed ? { from: pathname + search } : null} />;
+  }
   if (user.role === role) return <Outlet />;
   return <Navigate to={HOME[user.role]} replace />;
 }

@@ -1,4 +1,4 @@
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient, type QueryClient } from "@tanstack/react-query";
 import { createContext, use, useCallback, useMemo, type ReactNode } from "react";
 import { ApiProblem } from "../api/client";
 import { getSession, signOut as endSession } from "../api/endpoints";
@@ -9,6 +9,8 @@ import { Loading, Problem } from "../ui/Notice";
 
 interface Session {
   user: User | null;
+  /** The session ended by itself, so its person may want to go on where they were. */
+  lapsed: boolean;
   enter: (user: User) => void;
   leave: () => Promise<void>;
   /** The service no longer knows this session. */
@@ -18,11 +20,32 @@ interface Session {
 const Context = createContext<Session | null>(null);
 const KEY = ["session"];
 
-async function currentUser(): Promise<User | null> {
+const LAST_USER = "koemori.user";
+
+interface Known {
+  user: User | null;
+  lapsed: boolean;
+}
+
+/** What one person left unsaved in this tab is not for the next. */
+function admit(user: User): Known {
+  const last = sessionStorage.getItem(LAST_USER);
+  if (last !== null && last !== user.user_id) clearEdits(sessionStorage);
+  sessionStorage.setItem(LAST_USER, user.user_id);
+  return { user, lapsed: false };
+}
+
+/** To be called when the service answers that it does not know the session any more. */
+export function lapseSession(queries: QueryClient): void {
+  const known = queries.getQueryData<Known>(KEY);
+  if (known?.user != null) queries.setQueryData<Known>(KEY, { user: null, lapsed: true });
+}
+
+async function currentUser(): Promise<Known> {
   try {
-    return await getSession();
+    return admit(await getSession());
   } catch (error) {
-    if (error instanceof ApiProblem && error.status === 401) return null;
+    if (error instanceof ApiProblem && error.status === 401) return { user: null, lapsed: false };
     throw error;
   }
 }
@@ -34,24 +57,26 @@ export function SessionProvider({ children }: { children: ReactNode }) {
     queryFn: currentUser,
     staleTime: Infinity,
   });
-  const user = data ?? null;
+  const user = data?.user ?? null;
+  const lapsed = data?.lapsed ?? false;
 
   const enter = useCallback(
     (next: User) => {
-      queries.setQueryData(KEY, next);
+      queries.removeQueries({ predicate: (query) => query.queryKey[0] !== KEY[0] });
+      queries.setQueryData(KEY, admit(next));
       if (chosenLanguage() === null && isLanguage(next.locale)) void changeLanguage(next.locale, false);
     },
     [queries],
   );
-  const lapse = useCallback(() => queries.setQueryData(KEY, null), [queries]);
+  const lapse = useCallback(() => lapseSession(queries), [queries]);
   const leave = useCallback(async () => {
     await endSession();
     clearEdits(sessionStorage);
     queries.clear();
-    queries.setQueryData(KEY, null);
+    queries.setQueryData<Known>(KEY, { user: null, lapsed: false });
   }, [queries]);
 
-  const session = useMemo(() => ({ user, enter, leave, lapse }), [user, enter, leave, lapse]);
+  const session = useMemo(() => ({ user, lapsed, enter, leave, lapse }), [user, lapsed, enter, leave, lapse]);
   if (isPending) return <Loading />;
   if (error !== null) return <Problem error={error} onRetry={() => void refetch()} />;
   return <Context value={session}>{children}</Context>;

@@ -22,6 +22,9 @@ export function UserMenu({ unsaved }: { unsaved: boolean }) {
           size="compact-md"
           c="var(--k-ink)"
           fw={500}
+          maw={200}
+          flex="none"
+          title={user.display_name}
           aria-label={`${t("nav.menu")}: ${user.display_name}`}
           data-testid="user-menu"
         >
