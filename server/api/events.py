@@ -18,12 +18,16 @@ router = APIRouter(tags=["events"])
 def cti_peer(request: Request) -> None:
     """Dependency: the peer holds the token of `[cti]`; without one configured, it is on this machine.
 
+    A web page that a browser on this machine happens to show is not what is meant by that.
+
     Raises:
         ApiError: `token-invalid`.
     """
-    expected = services_of(request).settings.cti.bearer_token()
+    services = services_of(request)
+    expected = services.settings.cti.bearer_token()
     if expected is None:
-        if not _is_loopback(request):
+        foreign = services.origins.foreign(request.headers.get("origin"), request.scope)
+        if foreign or not _is_loopback(request):
             raise ApiError("token-invalid", "No token is configured, so only this machine may send events.")
         return
     scheme, _, given = request.headers.get("authorization", "").partition(" ")

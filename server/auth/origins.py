@@ -32,6 +32,10 @@ class Origins:
         _host, port = scope.get("server") or (None, None)
         return origin in {_origin(f"http://{host}:{port}") for host in _LOOPBACK}
 
+    def foreign(self, origin: str | None, scope: MutableMapping[str, Any]) -> bool:
+        """Whether a browser sent this from another's page; phone systems send no Origin header."""
+        return origin is not None and not self.allows(origin, scope)
+
 
 def _origin(url: str) -> str:
     parts = urlsplit(url)

@@ -2,7 +2,7 @@
 
 One socket is one call. Every sample that arrives is recorded, however the socket ends; what cannot be used is
 counted, and the call goes on. A peer must prove itself by bearer token or signature; when neither is
-configured, only peers on this machine may connect.
+configured, only peers on this machine may connect, and no web page that a browser here happens to show.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ async def media(socket: WebSocket) -> None:
     settings, metrics, live = services.settings.ingest.media, services.metrics, services.live
     if not isinstance(live, LiveCalls):
         raise TypeError("the service runs no calls")
-    if not _allowed(socket, settings, services.settings.server.public_url):
+    if not _allowed(socket, settings, services):
         metrics.ingest_errors.labels("not-allowed").inc()
         await socket.close(_REFUSED)
         return
@@ -150,16 +150,18 @@ class MediaSource:
         return (text, None) if isinstance(text, str) else ("", None)
 
 
-def _allowed(socket: WebSocket, settings: MediaIngestSettings, public_url: str | None) -> bool:
+def _allowed(socket: WebSocket, settings: MediaIngestSettings, services: Services) -> bool:
     """Whether the upgrade request proves who sends it."""
     token, signing = settings.bearer_token(), settings.signing_token()
     if token is None and signing is None:
-        return _on_loopback(socket)
+        foreign = services.origins.foreign(socket.headers.get("origin"), socket.scope)
+        return _on_loopback(socket) and not foreign
     if token is not None:
         given = socket.headers.get("authorization", "")
         if hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
             return True
     if signing is not None:
+        public_url = services.settings.server.public_url
         url = str(socket.url) if public_url is None else _socket_url(public_url)
         digest = hmac.new(signing.encode(), url.encode(), hashlib.sha1).digest()
         given = socket.headers.get("x-twilio-signature", "")

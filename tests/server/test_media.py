@@ -66,6 +66,18 @@ def _metric(client: TestClient, line: str) -> bool:
     return line in client.get("/metrics").text
 
 
+def test_anothers_web_page_on_this_machine_is_no_phone_system(tmp_path: Path) -> None:
+    with light_service(tmp_path) as client:
+        headers = {"Origin": "http://elsewhere.example:8410"}
+        with (
+            pytest.raises(WebSocketDisconnect) as refused,
+            client.websocket_connect(PATH, headers=headers) as socket,
+        ):
+            socket.receive()
+        assert refused.value.code == 1008
+        assert _metric(client, 'koemori_ingest_errors_total{code="not-allowed"} 1.0')
+
+
 def test_a_call_is_sealed_with_exactly_the_samples_that_came(tmp_path: Path) -> None:
     with light_service(tmp_path) as client:
         with client.websocket_connect(PATH) as socket:

@@ -39,6 +39,13 @@ def test_an_event_counts_once_however_often_it_is_sent(office: Office) -> None:
     assert [(queue["queue"], queue["waiting"]) for queue in board["queues"]] == [("claims", 1)]
 
 
+def test_anothers_web_page_on_this_machine_is_no_phone_system(office: Office) -> None:
+    refused = post(
+        office, event("e1", "queue.joined", queue="claims"), Origin="http://elsewhere.example:8410"
+    )
+    assert (refused.status_code, refused.json()["code"]) == (401, "token-invalid")
+
+
 def test_a_late_event_corrects_the_board(office: Office) -> None:
     now = datetime.now(UTC)
     post(office, event("e2", "agent.connected", queue="claims", occurred_at=now.isoformat()))
