@@ -49,6 +49,7 @@ def configure_logging(settings: LoggingSettings, stream: TextIO | None = None) -
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             describe_exception,
+            drop_quoted_objects,
             drop_personal_data,
             renderer,
         ],
@@ -82,6 +83,15 @@ def drop_personal_data(
 ) -> MutableMapping[str, Any]:
     """Structlog processor: remove every key with a whole `pii` segment, at any depth."""
     return {key: _without_pii(value) for key, value in event.items() if not _is_personal(key)}
+
+
+def drop_quoted_objects(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Structlog processor: the event loop quotes tasks and their exceptions below its first line."""
+    if event.get("logger") == "asyncio":
+        event["event"] = str(event.get("event", "")).partition("\n")[0]
+    return event
 
 
 def describe_exception(

@@ -1,5 +1,6 @@
 """Logs are JSON without personal data; metrics have no labels that could carry any."""
 
+import asyncio
 import io
 import json
 import logging
@@ -56,6 +57,20 @@ def test_a_foreign_error_leaves_its_class_and_place_but_not_its_text(log: io.Str
     (line,) = _lines(log)
     assert line["error"] == "ValueError"
     assert "test_telemetry.py" in str(line["places"])
+
+
+async def test_what_the_event_loop_says_of_a_lost_task_quotes_nobody(log: io.StringIO) -> None:
+    async def fail() -> None:
+        raise ValueError("小野寺 said so")
+
+    task = asyncio.create_task(fail())
+    await asyncio.wait({task})
+    asyncio.get_running_loop().call_exception_handler(
+        {"message": "Task exception was never retrieved", "exception": task.exception(), "task": task}
+    )
+    assert "小野寺" not in log.getvalue()
+    (line,) = _lines(log)
+    assert (line["event"], line["error"]) == ("Task exception was never retrieved", "ValueError")
 
 
 def test_our_own_error_keeps_its_sentence(log: io.StringIO) -> None:
