@@ -7,7 +7,6 @@ heavy is imported by the command that needs it, so that help and mistakes cost n
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import sys
@@ -80,7 +79,7 @@ def run(arguments: list[str] | None = None) -> int:
         if isinstance(error, BrokenPipeError):
             _swallow_stdout()
             return INTERRUPTED
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EADDRINUSE):
+        if error.errno is not None:
             return _refuse(f"{error.filename or 'system'}: {os.strerror(error.errno)}")
         raise
     return result if isinstance(result, int) else OK

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from koemori.server.commands.exits import FAILED, OK
+from koemori.server.commands.exits import FAILED, OK, UnusableInputError
 from koemori.server.commands.options import ArchiveOption, ConfigOption, quiet_logging, settings_for
 
 
@@ -13,9 +13,12 @@ def recover(archive: ArchiveOption = None, config: ConfigOption = None) -> int:
     """Seal what a crash left in the journals; one JSON line per call with kept and lost milliseconds."""
     settings = settings_for(config, archive=archive)
     quiet_logging(settings)
+    directory = settings.archive.directory
+    if directory.exists() and not directory.is_dir():
+        raise UnusableInputError(directory.name, "a folder of journals and recordings", "a file")
     from koemori.server.archive.recover import recover as recover_archive
 
-    calls = recover_archive(settings.archive.directory)
+    calls = recover_archive(directory)
     for call in calls:
         row = {
             "call_id": call.call_id,

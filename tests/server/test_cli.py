@@ -1,5 +1,6 @@
 """Exit codes and one-line errors of the commands, without models or sockets of their own."""
 
+import errno
 import json
 import socket
 import subprocess
@@ -121,6 +122,27 @@ def test_a_busy_port_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 def test_recover_with_nothing_to_do_is_done(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["recover", "--archive", str(tmp_path / "archive")]) == 0
     assert capsys.readouterr().out == ""
+
+
+def test_a_file_where_a_folder_should_be_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    place = str(tmp_path / "file")
+    assert "a folder of journals and recordings" in _refused(capsys, "recover", "--archive", place)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KOEMORI_DATABASE__URL", f"sqlite:///{place}/koemori.db")
+        assert "database: expected one" in _refused(capsys, "db", "upgrade")
+
+
+def test_any_refusal_of_the_system_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise NotADirectoryError(errno.ENOTDIR, "", "demo")
+
+    monkeypatch.setattr(cli, "app", refuse)
+    assert _refused(capsys, "demo") == "koemori: demo: Not a directory\n"
 
 
 def test_accounts_are_made_changed_and_barred(
