@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from koemori.audio.call import CallId
+from koemori.audio.journal_files import DirectoryLock
+from koemori.server.archive.recover import JOURNAL_DIRECTORY
 from koemori.server.config import (
     ArchiveSettings,
     DatabaseSettings,
@@ -71,12 +73,16 @@ def prepare_directory(directory: Path) -> None:
 
     Raises:
         ServiceError: The folder holds something else, or the disk is almost full.
+        JournalError: Another demo is running in it.
     """
     if directory.exists():
         if not (directory / _MARK).exists() and any(directory.iterdir()):
             raise ServiceError(
                 f"folder {directory}", "an empty folder or an earlier demo's", "another's files"
             )
+        journal = directory / "archive" / JOURNAL_DIRECTORY
+        if journal.is_dir():
+            DirectoryLock(journal).release()
         shutil.rmtree(directory)
     directory.mkdir(parents=True)
     (directory / _MARK).touch()

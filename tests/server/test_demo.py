@@ -9,6 +9,8 @@ import pytest
 import soundfile
 from koemori.assist.types import Category, EndState
 from koemori.audio.call import ChannelRole
+from koemori.audio.errors import JournalError
+from koemori.audio.journal import Journal
 from koemori.server import cli
 from koemori.server.demo.runner import prepare_directory
 from koemori.server.demo.script import PLAYLIST, load_script
@@ -156,3 +158,14 @@ def test_weights_that_no_source_has_are_one_line(
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("koemori: ")]
     assert len(errors) == 1
     assert "expected its weights" in errors[0]
+
+
+def test_a_running_demo_keeps_its_folder(tmp_path: Path) -> None:
+    home = tmp_path / "demo"
+    prepare_directory(home)
+    running = Journal(home / "archive" / "journal")
+    with pytest.raises(JournalError, match="only writer"):
+        prepare_directory(home)
+    running.close()
+    prepare_directory(home)
+    assert [path.name for path in home.iterdir()] == [".koemori-demo"]
