@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 
 from koemori.assist.language import views
 from koemori.assist.matching import Matcher, Pattern, Span
 from koemori.assist.playbooks.lexicon import Guard, Lexicon, Rule
+from koemori.assist.types import Category
+
+_IN_ORDINARY_TALK: Final = frozenset({Category.VERBAL_ABUSE, Category.VIOLENCE, Category.INTIMIDATION})
+"""Categories whose hard words also turn up in plain reports and orders (a broken bone, a dented wall)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,7 @@ class Utterance:
     """One utterance ready to be searched: as said and, where it holds fillers, without them."""
 
     def __init__(self, text: str, lexicon: Lexicon) -> None:
+        self._lexicon = lexicon
         self._matchers = tuple(Matcher(view, lexicon.index) for view in views(text))
 
     def matches(self, rules: Iterable[Rule]) -> list[RuleMatch]:
@@ -33,7 +39,17 @@ class Utterance:
             match = self._match(rule)
             if match is not None:
                 found.append(match)
+        if any(m.rule.category in _IN_ORDINARY_TALK for m in found) and self._is_ordinary():
+            found = [m for m in found if m.rule.category not in _IN_ORDINARY_TALK]
         return found
+
+    def _is_ordinary(self) -> bool:
+        """Whether the lexicon sees an order, a report or thanks that aims at nobody."""
+        topics = self._lexicon.topics
+        return (
+            self.says(topics.get("ordinary_frame", ())) is not None
+            and self.says(topics.get("aimed", ())) is None
+        )
 
     def says(self, patterns: Sequence[Pattern]) -> str | None:
         """The words of the first pattern found, or None."""

@@ -19,6 +19,27 @@ _WARNING_LASTS: Final = 8
 """Agent utterances for which a warning to the caller counts as fresh."""
 _VIOLENT: Final = frozenset({Category.THREAT, Category.VIOLENCE, Category.ANTISOCIAL})
 
+_YIELDS: Final[tuple[tuple[str, frozenset[Category]], ...]] = (
+    ("threat.consequence", frozenset({Category.SNS, Category.DETENTION})),
+    ("threat.known-whereabouts", frozenset({Category.SEXUAL})),
+    ("threat.damage", frozenset({Category.VIOLENCE})),
+    ("threat.kill", frozenset({Category.SELFHARM})),
+    ("antisocial.ties", frozenset({Category.SELFHARM})),
+    ("excessive.exception", frozenset({Category.AUTHORITY, Category.DOGEZA})),
+    ("money.demand", frozenset({Category.DOGEZA, Category.EXCESSIVE})),
+    ("other_nuisance.harass", frozenset({Category.SNS})),
+    ("verbal_abuse.belittle", frozenset({Category.AUTHORITY, Category.DISCRIMINATION})),
+    ("verbal_abuse.shut-up", frozenset({Category.DISCRIMINATION})),
+    ("verbal_abuse.die", frozenset({Category.DISCRIMINATION})),
+    ("dogeza.demand", frozenset({Category.AUTHORITY})),
+    ("sexual.approach", frozenset({Category.DETENTION, Category.VIOLENCE})),
+    ("privacy.staff-data", frozenset({Category.THREAT, Category.SNS})),
+    ("violence.hit-you", frozenset({Category.OTHER_NUISANCE, Category.ANTISOCIAL})),
+    ("intimidation.bark", frozenset({Category.SEXUAL, Category.ANTISOCIAL})),
+    ("detention.words", frozenset({Category.REPEAT_DEMAND})),
+)
+"""Broad rules say nothing of their own beside a finding of these categories in the same utterance."""
+
 
 class CustomerWordsDetector:
     """Runs the customer-side rules over each utterance of the customer (or of an unknown speaker)."""
@@ -39,6 +60,7 @@ class CustomerWordsDetector:
             return []
         warned = self._was_warned(call)
         violent = any(m.rule.category in _VIOLENT and m.rule.severity >= Severity.WARNING for m in matches)
+        matches = _without_echoes(matches)
         return [
             alert_of(m.rule, event, m.quote, self._severity(m, warned=warned, violent=violent))
             for m in matches
@@ -58,3 +80,13 @@ class CustomerWordsDetector:
             utterance(item.text, self._lexicon).says(self._warning) is not None
             for item in call.recent(_WARNING_LASTS, ChannelRole.AGENT)
         )
+
+
+def _without_echoes(matches: list[RuleMatch]) -> list[RuleMatch]:
+    """The matches less the broad ones that only repeat a more telling one."""
+    kept = list(matches)
+    for rule_id, telling in _YIELDS:
+        others = {m.rule.category for m in kept if m.rule.severity >= Severity.WARNING}
+        if others & telling:
+            kept = [m for m in kept if m.rule.id != rule_id]
+    return kept
