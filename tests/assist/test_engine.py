@@ -175,3 +175,26 @@ def test_the_two_axes_are_judged_apart() -> None:
     assert judge([rough], call) == ("reasonable", "rough")
     assert judge([abuse], call) == ("reasonable", "harassing")
     assert judge([money], call) == ("excessive", "harassing")
+
+
+def categories_of(text: str) -> set[Category]:
+    """Categories of the warnings one utterance of the customer raises."""
+    events = talk((CUSTOMER, text))[0]
+    return {e.category for e in events if isinstance(e, Alert) and e.severity >= Severity.WARNING}
+
+
+@pytest.mark.parametrize(
+    ("ordinary", "aimed"),
+    [
+        ("息子が壁を殴って穴があいたので修理をお願いしたい", "お前を殴ってやるから修理をお願いしたい"),
+        ("妻にあほやなって笑われました", "お前はあほやな 笑われました"),
+    ],
+)
+def test_hard_words_in_an_order_or_a_report_raise_nothing_unless_aimed(ordinary: str, aimed: str) -> None:
+    assert categories_of(ordinary) == set()
+    assert categories_of(aimed)
+
+
+def test_a_broad_rule_yields_to_a_more_telling_one() -> None:
+    assert categories_of("ネットで晒して炎上させてやるから覚悟しとけよ") == {Category.SNS}
+    assert Category.THREAT in categories_of("覚悟しとけよ")
