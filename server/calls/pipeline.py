@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from koemori.server.archive.sealing import SealedRecording
     from koemori.server.archive.store import LocalRecordingStore
 
-_JOURNAL_PATIENCE_S = 30.0
-
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
@@ -144,7 +142,7 @@ def _ports(
         return journal.open_call(started)
 
     def seal_recording(started: CallStarted, head: Future[JournalHead]) -> SealedRecording:
-        head.result(_JOURNAL_PATIENCE_S)
+        head.result(0)
         return seal(journal.call(started.call_id), store)
 
     def release(call_id: CallId) -> None:

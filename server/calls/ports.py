@@ -116,7 +116,7 @@ class CallPorts:
 
     Attributes:
         open_recorder: Opens the call's journal; raises `JournalError` when nothing can be recorded.
-        seal: Waits for the journal, writes the master and its manifest; blocking, run in a thread.
+        seal: Writes the master and its manifest; blocking, run in a thread once the journal is durable.
         release: Lets go of the journal of a sealed call that is noted everywhere; blocking.
         make_listener: A listener for the call's channels; may raise, the call is then recorded only.
         make_engine: An engine; may raise, as above.

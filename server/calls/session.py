@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from koemori.assist.types import CallFacts
 from koemori.audio.call import CallEnded, CallId, CallStarted
-from koemori.audio.errors import KoemoriError
+from koemori.audio.errors import JournalError, KoemoriError
 from koemori.audio.frames import AudioFrame, Gap, SourceEvent, samples_to_ms
 from koemori.server.bus import EventSink
 from koemori.server.calls.assist_lane import AssistLane
@@ -30,10 +30,12 @@ from koemori.server.wire import CallEndedEvent
 
 if TYPE_CHECKING:
     from koemori.audio.recording import JournalHead
+    from koemori.server.archive.sealing import SealedRecording
 
 logger = logging.getLogger(__name__)
 
 
+_JOURNAL_S = 30.0
 _SETTLE_S = 10.0
 _STOP_S = 1.0
 
@@ -206,7 +208,7 @@ class CallSession:
         began_s = time.monotonic()
         end_ms = max(ended.end_ms, self.now_ms)
         head = _closed(recorder, ended)
-        sealing = asyncio.create_task(asyncio.to_thread(self.ports.seal, started, head), name="sealing")
+        sealing = asyncio.create_task(self._seal(started, head), name="sealing")
         await lane.finish(lane_task, self.limits.drain_s, end_ms)
         try:
             recording = await sealing
@@ -224,6 +226,15 @@ class CallSession:
         )
         await self._release(started.call_id)
         return event
+
+    async def _seal(self, started: CallStarted, head: Future[JournalHead]) -> SealedRecording:
+        """Wait for the journal without a thread: a disk that hangs must leave the threads to others."""
+        durable = asyncio.wrap_future(head)
+        done, _ = await asyncio.wait({durable}, timeout=_JOURNAL_S)
+        if not done:
+            raise JournalError("expected the call's last record to be durable; the disk does not take it")
+        durable.exception()
+        return await asyncio.to_thread(self.ports.seal, started, head)
 
     async def _release(self, call_id: CallId) -> None:
         """Let go of the journal once the recording and the call's end are noted; else a restart finds it."""

@@ -4,13 +4,15 @@ import asyncio
 import threading
 import time
 from concurrent.futures import Future
+from dataclasses import replace
 
 import pytest
 from koemori.assist.types import AssistEvent, AssistInput, CallClosed, Heard, Tick
-from koemori.audio.call import CallEnded
+from koemori.audio.call import CallEnded, CallStarted
 from koemori.audio.errors import AudioFileError, JournalError
 from koemori.audio.frames import AudioFrame, Gap, GapCause
 from koemori.audio.recording import JournalHead
+from koemori.server.archive.sealing import SealedRecording
 from koemori.server.calls.live import LiveCalls
 from koemori.server.calls.ports import CallSource, Pace
 from koemori.server.calls.session import CallSession, SessionLimits, SourceProtocolError
@@ -278,6 +280,25 @@ async def test_a_journal_that_breaks_in_mid_call_ends_the_call_visibly() -> None
     assert [event.type for event in sink.events][-2:] == ["case", "call_ended"]
     for row in ended.ledger.channels:
         assert row.captured_ms + row.lost_ms == row.duration_ms == ended.duration_ms
+
+
+async def test_no_thread_waits_for_a_disk_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    class HangingRecorder(FakeRecorder):
+        def close(self, ended: CallEnded) -> Future[JournalHead]:
+            return Future()
+
+    monkeypatch.setattr("koemori.server.calls.session._JOURNAL_S", 0.05)
+    waiting: list[CallStarted] = []
+
+    def seal(started: CallStarted, head: Future[JournalHead]) -> SealedRecording:
+        waiting.append(started)
+        raise TimeoutError
+
+    ports = replace(FakeParts(recorder=HangingRecorder()).ports(), seal=seal)
+    sink = ListSink()
+    ended = await CallSession(ports, sink, Metrics(), Pace.HELD).run(call(*frames(5), end_ms=100))
+    assert (ended.recording, waiting) == (None, [])
+    assert sink.events[-1].type == "call_ended"
 
 
 async def test_a_call_whose_end_is_not_stored_keeps_its_journal() -> None:
