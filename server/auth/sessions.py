@@ -7,6 +7,7 @@ A session ends when it is revoked (signing out, a new password, a disabled accou
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from koemori.server.auth.permissions import Identity
 from koemori.server.db.engine import Database
 from koemori.server.db.repositories import users
 from koemori.server.db.tables import SessionRow
+from sqlalchemy.exc import OperationalError
+
+logger = logging.getLogger(__name__)
 
 IDLE = timedelta(hours=2)
 ABSOLUTE = timedelta(hours=12)
@@ -75,9 +79,16 @@ class Sessions:
         if expired or row.revoked_at is not None or user.disabled_at is not None:
             return None
         if touch and now - row.last_seen_at >= _TOUCH_EVERY:
+            self._touch(token_sha256, now)
+        return ActiveSession(token_sha256, identity_of(user))
+
+    def _touch(self, token_sha256: str, now: datetime) -> None:
+        """Note the use; a database that can only be read must not sign anyone out."""
+        try:
             with self._database.write() as session:
                 users.touch_session(session, token_sha256, now)
-        return ActiveSession(token_sha256, identity_of(user))
+        except OperationalError as error:
+            logger.warning("use of a session not noted", extra={"error": type(error).__name__})
 
     def revoke(self, token_sha256: str) -> None:
         """End a session; ending one that has ended is no error."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from koemori.server.auth.sessions import ABSOLUTE, IDLE, Sessions
 from koemori.server.db.engine import Database
 from koemori.server.db.tables import SessionRow, UserRow
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from tests.fakes.office import PASSWORD, cheap_passwords, open_database
 
@@ -166,3 +168,20 @@ def test_looking_without_touching_does_not_keep_a_session_alive(
     assert sessions.find_by_digest(found.token_sha256, touch=False) is not None
     clock.turn(timedelta(minutes=1))
     assert sessions.find_by_digest(found.token_sha256, touch=True) is None
+
+
+def test_a_database_that_takes_no_writes_signs_nobody_out(
+    database: Database, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    sessions = Sessions(database, clock)
+    identity = accounts.check("agent1", PASSWORD)
+    assert identity is not None
+    token = sessions.open(identity)
+    clock.turn(timedelta(minutes=5))
+
+    def locked() -> None:
+        raise OperationalError("BEGIN IMMEDIATE", None, sqlite3.OperationalError("database is locked"))
+
+    monkeypatch.setattr(database, "write", locked)
+    assert sessions.find(token) is not None
