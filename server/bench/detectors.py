@@ -258,6 +258,7 @@ def measure_speed(
     return {
         f"{name}_p{share}": round(sorted(values)[min(len(values) - 1, int(len(values) * share / 100))], 2)
         for name, values in (("rules_cpu_ms", rule_ms), ("engine_cpu_ms", engine_ms))
+        if values
         for share in (50, 95, 99)
     }
 
