@@ -46,7 +46,9 @@ interface BarProps {
 export function CallBar(props: BarProps) {
   const { about, call, callMs, line, help, isLive, others, onOpen, onKeys } = props;
   const { t } = useTranslation();
-  const recording = recordingState(call, callMs);
+  // Without the line the page does not know, and must not say that it does.
+  const isKnown = line.phase === "online" || call.ended !== null;
+  const recording = isKnown ? recordingState(call, callMs) : "unknown";
   return (
     <>
       {about?.queue != null && (
