@@ -88,6 +88,9 @@ def run(arguments: list[str] | None = None) -> int:
 def main() -> NoReturn:
     """Entry point of the installed script."""
     logging.raiseExceptions = False
+    for library in ("OMP", "OPENBLAS"):
+        # Recognition runs one thread per worker; numpy's own threads would only take its cores away.
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     sys.exit(run())
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from koemori.audio.call import CallEnded, CallId, CallStarted
+from koemori.audio.errors import JournalError
 from koemori.audio.frames import samples_to_ms
 from koemori.audio.journal import LOSS_BOUND_MS, Journal, JournalCall
 from koemori.audio.journal_files import (
@@ -72,7 +73,7 @@ def recover(
         One entry per unfinished call, oldest first; empty when there was nothing to do.
 
     Raises:
-        JournalError: Another process is writing this journal.
+        JournalError: Another process is writing this journal, or its disk does not answer.
     """
     directory = archive_dir / JOURNAL_DIRECTORY
     if not needs_recovery(directory):
@@ -112,7 +113,11 @@ def _finish(
     if ended is None:
         ended = CallEnded(call.call_id, samples_to_ms(kept, rate), RECOVERED)
         facts = {"kept_ms": ended.end_ms, "lost_ms": lost_ms, "torn_bytes": torn_bytes}
-        journal.finish_adopted(call.call_id, ended, facts).result(_CLOSE_TIMEOUT_S)
+        try:
+            journal.finish_adopted(call.call_id, ended, facts).result(_CLOSE_TIMEOUT_S)
+        except TimeoutError:
+            limit = f"{_CLOSE_TIMEOUT_S:g} s"
+            raise JournalError(f"journal: expected its disk to answer within {limit}; got nothing") from None
     recovered = RecoveredCall(
         call_id=call.call_id,
         recording_id=call.facts.recording_id,
