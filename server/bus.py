@@ -10,6 +10,7 @@ Partials are live only. A new reader gets the newest partial of each speaker who
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -208,7 +209,7 @@ class InProcessBus:
             del self._feeds[call_id]
 
 
-class _Iterating:
+class _Iterating(ABC):
     """The iterator half that both subscriptions share."""
 
     _reader: _Reader
@@ -216,8 +217,8 @@ class _Iterating:
     def __aiter__(self) -> AsyncIterator[WireEvent]:
         return self
 
-    async def __anext__(self) -> WireEvent:
-        raise NotImplementedError
+    @abstractmethod
+    async def __anext__(self) -> WireEvent: ...
 
     async def _next_live(self) -> WireEvent:
         if self._reader.closed and self._reader.queue.empty():

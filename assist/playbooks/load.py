@@ -78,7 +78,7 @@ def load_playbook(locale: str = "ja", directory: Path | None = None) -> Playbook
     )
     if locale == DETECTION_LOCALE:
         return playbook
-    return apply_texts(playbook, locale, root / locale / "texts.toml")
+    return apply_texts(playbook, locale, root / locale)
 
 
 def _digest(root: Path) -> str:

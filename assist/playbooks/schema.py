@@ -2,7 +2,7 @@
 
 A playbook is a directory with one folder per locale. `ja/` holds everything: guidance rules, the warning
 ladder, the four-step checklist, end-state words and the lexicon of the detectors. Other locales hold only
-`texts.toml`: the words shown to the agent, by the same ids. Detection is of Japanese speech in every locale.
+the words shown to the agent, by the same ids. Detection is of Japanese speech in every locale.
 """
 
 from __future__ import annotations

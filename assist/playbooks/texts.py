@@ -12,18 +12,28 @@ from koemori.assist.playbooks.toml_table import Table, read_toml
 from koemori.assist.types import Category
 
 
-def apply_texts(playbook: Playbook, locale: str, file: Path) -> Playbook:
-    """The playbook with the texts of `file`; what it leaves out stays in Japanese.
+def apply_texts(playbook: Playbook, locale: str, folder: Path) -> Playbook:
+    """The playbook with the texts of every TOML file of `folder`; what they leave out stays in Japanese.
 
     Raises:
-        PlaybookError: there is no such file, or it has a text for an id that does not exist.
+        PlaybookError: there is no such file, a text for an id that does not exist, or two for one id.
     """
-    if not file.is_file():
-        raise PlaybookError(str(file), None, f"the texts of locale {locale!r}", "no such file")
+    files = sorted(folder.glob("*.toml"))
+    if not files:
+        raise PlaybookError(
+            str(folder), None, f"the texts of locale {locale!r} in TOML files", "no such file"
+        )
+    seen: set[tuple[str, str]] = set()
+    for file in files:
+        playbook = _apply(playbook, file, seen)
+    return replace(playbook, locale=locale)
+
+
+def _apply(playbook: Playbook, file: Path, seen: set[tuple[str, str]]) -> Playbook:
     document = read_toml(file)
-    rules = _section(document, "rule", [rule.id for rule in playbook.rules])
-    steps = _section(document, "step", [step.id for step in playbook.ladder.steps])
-    items = _section(document, "item", [item.id for item in playbook.checklist])
+    rules = _section(document, "rule", [rule.id for rule in playbook.rules], seen)
+    steps = _section(document, "step", [step.id for step in playbook.ladder.steps], seen)
+    items = _section(document, "item", [item.id for item in playbook.checklist], seen)
     first = document.table("first_words")
     first_words = dict(playbook.ladder.first_words)
     for name in first:
@@ -37,7 +47,6 @@ def apply_texts(playbook: Playbook, locale: str, file: Path) -> Playbook:
     document.done()
     return replace(
         playbook,
-        locale=locale,
         labels=labels,
         rules=tuple(_rule(rule, rules.get(rule.id)) for rule in playbook.rules),
         checklist=tuple(_item(item, items.get(item.id)) for item in playbook.checklist),
@@ -49,13 +58,14 @@ def apply_texts(playbook: Playbook, locale: str, file: Path) -> Playbook:
     )
 
 
-def _section(document: Table, key: str, ids: Iterable[str]) -> dict[str, Table]:
+def _section(document: Table, key: str, ids: Iterable[str], seen: set[tuple[str, str]]) -> dict[str, Table]:
     found = {}
     allowed = list(ids)
     for table in document.tables(key):
         name = table.choice("id", allowed)
-        if name in found:
+        if (key, name) in seen:
             raise table.error("id", "each id once", f"{name!r} twice")
+        seen.add((key, name))
         found[name] = table
     return found
 

@@ -172,6 +172,13 @@ def test_a_text_for_an_id_that_does_not_exist_is_refused(directory: Path) -> Non
     assert caught.value.line == 2
 
 
+def test_an_id_translated_in_two_files_is_refused(directory: Path) -> None:
+    path = directory / "en" / "ours.toml"
+    path.write_text('[[rule]]\nid = "recording-notice"\nsay = "x"\n', encoding="utf-8")
+    with pytest.raises(PlaybookError, match="each id once"):
+        load_playbook("en", directory)
+
+
 def test_a_rule_without_a_translation_keeps_its_japanese_words(directory: Path) -> None:
     (directory / "ja" / "guidance" / "ours.toml").write_text(RULE, encoding="utf-8")
     rules = {rule.id: rule for rule in load_playbook("en", directory).rules}
