@@ -47,7 +47,7 @@ dev: $(VENV)/.installed ## create .venv and install
 
 weights: $(VENV)/.installed ## fetch the Whisper base weights by digest into the user's cache
 	@test -f $(VENV)/.weights || printf '\033[1m[2/4] Speech model (145 MB the first time)\033[0m\n' >&2
-	@$(BIN)/koemori weights fetch && touch $(VENV)/.weights
+	@$(BIN)/koemori weights fetch >&2 && touch $(VENV)/.weights
 
 $(VENV)/.node: requirements-node.lock | $(VENV)/.locked
 	@if node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2>/dev/null && command -v npm >/dev/null; then :; else \
