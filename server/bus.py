@@ -20,7 +20,15 @@ from koemori.audio.call import CallId, CallStarted, ChannelRole
 from koemori.audio.errors import KoemoriError
 from koemori.server.calls.store import CallStore
 from koemori.server.calls.writer import StoreWriter
-from koemori.server.wire import CallEndedEvent, PartialEvent, QuarantinedEvent, UtteranceEvent, WireEvent
+from koemori.server.wire import (
+    AssistanceEvent,
+    AssistanceLevel,
+    CallEndedEvent,
+    PartialEvent,
+    QuarantinedEvent,
+    UtteranceEvent,
+    WireEvent,
+)
 
 if TYPE_CHECKING:
     from koemori.server.archive.sealing import SealedRecording
@@ -91,6 +99,10 @@ class EventBus(EventSink, Protocol):
         """Events of every call from now on, of these types (all when None); ends when the bus closes."""
         ...
 
+    def assistance(self, call_id: CallId) -> AssistanceLevel:
+        """What the recogniser last said it sheds in a call; normal for one that is not live."""
+        ...
+
 
 @dataclass(slots=True, eq=False)
 class _Reader:
@@ -126,12 +138,15 @@ class _Feed:
     readers: set[_Reader] = field(default_factory=set)
     unstored: deque[WireEvent] = field(default_factory=deque)
     partials: dict[ChannelRole, PartialEvent] = field(default_factory=dict)
+    assistance: AssistanceLevel = AssistanceLevel.NORMAL
 
     def note(self, event: WireEvent, *, to_be_stored: bool) -> None:
         if isinstance(event, PartialEvent):
             self.partials[event.speaker] = event
         elif isinstance(event, (UtteranceEvent, QuarantinedEvent)):
             self.partials.pop(event.speaker, None)
+        elif isinstance(event, AssistanceEvent):
+            self.assistance = event.level
         if to_be_stored:
             self.unstored.append(event)
 
@@ -187,6 +202,11 @@ class InProcessBus:
     def live_calls(self) -> tuple[CallId, ...]:
         """Calls that have begun and whose end is not stored yet."""
         return tuple(self._feeds)
+
+    def assistance(self, call_id: CallId) -> AssistanceLevel:
+        """See `EventBus`."""
+        feed = self._feeds.get(call_id)
+        return AssistanceLevel.NORMAL if feed is None else feed.assistance
 
     @property
     def waiting(self) -> int:

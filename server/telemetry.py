@@ -11,11 +11,12 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
-from collections.abc import Mapping, MutableMapping
-from typing import Any, TextIO
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Any, Protocol, TextIO
 
 import structlog
 from koemori.audio.errors import KoemoriError
+from koemori.models.ports import Load, LoadLevel
 from koemori.server.config import LoggingSettings
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -25,8 +26,11 @@ from prometheus_client import (
     Histogram,
     generate_latest,
 )
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 _PII_SEGMENT = "pii"
+_STAGE_BUCKETS_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.5, 5.0, 10.0)
 _LATENCY_BUCKETS_S = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.5, 5.0, 10.0)
 
 
@@ -139,6 +143,13 @@ class Metrics:
             buckets=_LATENCY_BUCKETS_S,
             registry=registry,
         )
+        self.stage = Histogram(
+            "koemori_stage_seconds",
+            "Where that time goes: one observation per event and stage",
+            ["kind", "stage"],
+            buckets=_STAGE_BUCKETS_S,
+            registry=registry,
+        )
         self.journal_age = Gauge(
             "koemori_journal_age_seconds", "Age of the oldest audio not yet on disk", registry=registry
         )
@@ -185,3 +196,57 @@ class Metrics:
     def render(self) -> tuple[bytes, str]:
         """The exposition text and its content type."""
         return generate_latest(self.registry), CONTENT_TYPE_LATEST
+
+
+class ObservedPool(Protocol):
+    """What `/metrics` tells of a worker pool; the counts only ever rise."""
+
+    restarts: int
+    """Workers started again after they died."""
+    batches: int
+    """Runs of the model."""
+    windows: int
+    """Windows in those runs."""
+    busy_ms: float
+    """Time the workers have spent on them, summed over workers."""
+
+    @property
+    def load(self) -> Load:
+        """How busy the pool is now."""
+        ...
+
+
+def observe_pool(metrics: Metrics, pool: ObservedPool) -> None:
+    """Show a pool on `/metrics`, as it stands whenever somebody asks; once per `Metrics`."""
+    metrics.registry.register(_PoolCollector(pool))
+
+
+class _PoolCollector(Collector):
+    def __init__(self, pool: ObservedPool) -> None:
+        self._pool = pool
+
+    def collect(self) -> Iterator[Metric]:
+        """See `Collector`."""
+        pool, load = self._pool, self._pool.load
+        partials = load.level < LoadLevel.PARTIALS_OFF
+        yield GaugeMetricFamily(
+            "koemori_recogniser_load_level",
+            "What is shed: 0 nothing, 1 partials reduced, 2 partials off, 3 large windows, 4 finals refused",
+            value=int(load.level),
+        )
+        yield GaugeMetricFamily(
+            "koemori_recogniser_partial_interval_seconds",
+            "New speech between two partials; NaN while there are none",
+            value=load.partial_interval_ms / 1000 if partials else float("nan"),
+        )
+        yield GaugeMetricFamily(
+            "koemori_recogniser_waiting_windows", "Windows accepted and not yet begun", value=load.waiting
+        )
+        yield CounterMetricFamily(
+            "koemori_recogniser_worker_restarts", "Workers started again after they died", value=pool.restarts
+        )
+        yield CounterMetricFamily("koemori_recogniser_batches", "Runs of the recogniser", value=pool.batches)
+        yield CounterMetricFamily("koemori_recogniser_windows", "Windows in those runs", value=pool.windows)
+        yield CounterMetricFamily(
+            "koemori_recogniser_busy_seconds", "Time of workers spent on windows", value=pool.busy_ms / 1000
+        )

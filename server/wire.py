@@ -7,6 +7,7 @@ optional key that has no value. Names, units and meaning are fixed by docs/contr
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from koemori.assist.types import Category, EndState
@@ -37,6 +38,53 @@ class _Event(_Wire):
     """Monotonic milliseconds since the call's first sample was due; present where the call is live."""
 
 
+STAGES = ("arrive", "vad", "queue", "encode", "decode", "merge", "deliver", "understand")
+"""Where the time between the end of words and their event goes, in order of the work."""
+
+
+class WireStages(_Wire):
+    """Where the time went between the end of the words and the event; the stages sum to `total_ms`.
+
+    `total_ms` is `emitted_ms - at_ms` where `at_ms` is the end of the words. An event that speaks of a later
+    moment (guidance, a call that lasts too long) counts from the words, or the second, that caused it.
+    """
+
+    arrive_ms: int
+    """Audio on its way to the detector, and what no other stage explains; negative by as much as the
+    first sample came late, since that is when the call's clock begins."""
+    vad_ms: int
+    """Audio heard after the words before they were sent to the recogniser: detector and endpoint."""
+    queue_ms: int
+    """Waiting for a worker."""
+    encode_ms: int
+    """Spectrogram and encoder."""
+    decode_ms: int
+    """Decoder, alignment and rescoring."""
+    merge_ms: int
+    """From the recogniser's answer to the text: endpoint, earlier utterances, guard, agreement."""
+    deliver_ms: int
+    """From the listener, and from the engine, to the event."""
+    understand_ms: int = 0
+    """Alerts and guidance: the engine, waiting for it included."""
+    total_ms: int
+
+
+class AssistanceLevel(StrEnum):
+    """What the recogniser sheds, in the order in which it goes; the recording never notices."""
+
+    NORMAL = "normal"
+    PARTIALS_REDUCED = "partials_reduced"
+    PARTIALS_OFF = "partials_off"
+    LARGE_WINDOWS = "large_windows"
+    SHEDDING = "shedding"
+
+
+class _Timed(_Event):
+    """An event that words caused; `latency` is present where the call is live and it was measured."""
+
+    latency: WireStages | None = Field(default=None, exclude_if=_is_none)
+
+
 class WireChannel(_Wire):
     """One audio track of the call."""
 
@@ -54,7 +102,7 @@ class CallStartedEvent(_Event):
     external_ids: dict[str, str] = Field(default_factory=dict)
 
 
-class PartialEvent(_Event):
+class PartialEvent(_Timed):
     """Text of speech still going on; `stable` only ever grows."""
 
     type: Literal["partial"] = "partial"
@@ -74,7 +122,7 @@ class WireWord(_Wire):
     probability: float
 
 
-class UtteranceEvent(_Event):
+class UtteranceEvent(_Timed):
     """Final text of one stretch of speech; immutable."""
 
     type: Literal["utterance"] = "utterance"
@@ -87,7 +135,7 @@ class UtteranceEvent(_Event):
     model_id: str
 
 
-class QuarantinedEvent(_Event):
+class QuarantinedEvent(_Timed):
     """Text the model gave and nobody should believe."""
 
     type: Literal["quarantined"] = "quarantined"
@@ -100,7 +148,7 @@ class QuarantinedEvent(_Event):
     reason: str
 
 
-class AlertEvent(_Event):
+class AlertEvent(_Timed):
     """A detector's finding; `severity` 1 notice, 2 warning, 3 danger."""
 
     type: Literal["alert"] = "alert"
@@ -124,7 +172,7 @@ class RepetitionEvent(_Event):
     demand: str
 
 
-class GuidanceEvent(_Event):
+class GuidanceEvent(_Timed):
     """One thing for the agent to say, and why."""
 
     type: Literal["guidance"] = "guidance"
@@ -178,6 +226,15 @@ class GapEvent(_Event):
     cause: GapCause
 
 
+class AssistanceEvent(_Event):
+    """The recogniser sheds more, or less, than before; all of the call is recorded whatever it says."""
+
+    type: Literal["assistance"] = "assistance"
+    level: AssistanceLevel
+    partial_interval_ms: int | None = Field(default=None, exclude_if=_is_none)
+    """New speech between two partials of an utterance; absent where there are none."""
+
+
 class WireRecording(_Wire):
     """The sealed recording; `path` is the directory that holds master and manifest."""
 
@@ -222,6 +279,8 @@ class WireLatency(_Wire):
     partial: Percentiles = Percentiles()
     utterance: Percentiles = Percentiles()
     alert: Percentiles = Percentiles()
+    stages: dict[str, Percentiles] = Field(default_factory=dict)
+    """Of utterances, by stage (`vad`, `queue` …); empty when none was measured."""
 
 
 class CallEndedEvent(_Event):
@@ -246,6 +305,7 @@ WireEvent = Annotated[
     | ChecklistEvent
     | CaseEvent
     | GapEvent
+    | AssistanceEvent
     | CallEndedEvent,
     Field(discriminator="type"),
 ]
@@ -261,6 +321,7 @@ EVENT_TYPES = (
     "checklist",
     "case",
     "gap",
+    "assistance",
     "call_ended",
 )
 

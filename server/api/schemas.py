@@ -12,7 +12,7 @@ from koemori.assist.types import CASE_FIELDS, Category, EndState
 from koemori.audio.call import ChannelRole
 from koemori.audio.frames import GapCause
 from koemori.server.auth.permissions import Role
-from koemori.server.wire import WireChannel, WireEvent, WireFieldValue, WireLedger, WireWord
+from koemori.server.wire import AssistanceLevel, WireChannel, WireEvent, WireFieldValue, WireLedger, WireWord
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 MAX_FIELD_CHARACTERS = 2_000
@@ -95,6 +95,9 @@ class CallSummary(_Answer):
     last_alert: LastAlert | None
     help_requested_at: datetime | None
     recording_id: str | None
+    assistance: AssistanceLevel | None = Field(
+        default=None, description="What the recogniser sheds in a live call; null when nothing."
+    )
 
 
 class CallPage(_Answer):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, cast
 
 from koemori.assist.types import EndState
+from koemori.audio.call import CallId
 from koemori.server.api.schemas import (
     Access,
     CallDetail,
@@ -18,14 +19,23 @@ from koemori.server.api.schemas import (
     TranscriptGap,
     TranscriptUtterance,
 )
+from koemori.server.bus import EventBus
 from koemori.server.db.repositories.calls import CallView
 from koemori.server.db.repositories.recordings import AccessView, RecordingView
 from koemori.server.db.tables import AlertRow, CaseRow, EventRow, RecordingCheckRow, UtteranceRow
+from koemori.server.wire import AssistanceLevel
 
 
 def call_summary(view: CallView) -> CallSummary:
     """A call as lists show it."""
     return CallSummary.model_validate(_call_fields(view))
+
+
+def live_summary(view: CallView, bus: EventBus) -> CallSummary:
+    """A live call as lists show it, with what the recogniser sheds now."""
+    level = bus.assistance(CallId(view.call.call_id))
+    shed = None if level is AssistanceLevel.NORMAL else level
+    return call_summary(view).model_copy(update={"assistance": shed})
 
 
 def call_detail(view: CallView, external_ids: dict[str, str]) -> CallDetail:

@@ -18,8 +18,9 @@ from koemori.assist.types import AgentEdit, AssistInput, CallClosed, CallFacts, 
 from koemori.audio.call import CallStarted, Channel
 from koemori.audio.frames import AudioFrame, Gap, GapCause, ms_to_samples, samples_to_ms
 from koemori.audio.resample import ChannelResampler
-from koemori.models.types import Partial, TranscriptEvent, Utterance
+from koemori.models.types import LoadChanged, Partial, Timing, TranscriptEvent, Utterance
 from koemori.server.calls.emitter import Emitter
+from koemori.server.calls.latency import Cause
 from koemori.server.calls.ordering import SpokenOrder
 from koemori.server.calls.ports import CallPorts, Engine, Listener, Pace
 from koemori.server.telemetry import Metrics
@@ -34,7 +35,11 @@ ASSIST_RATE_HZ = 16_000
 TICK_MS = 1000
 HELD_BACKLOG_MS = 15_000
 """A held source waits while more speech than this is with the workers."""
+MOST_QUESTIONS = 64
+"""An engine further behind than this is not told of seconds any more; words it hears all the same."""
 _LEAST_CLOSING_S = 5.0
+_A_SECOND = Timing(0, 0, 0, 0, 0)
+_Question = tuple[AssistInput, Cause | None]
 
 _UNDERSTANDING = ThreadPoolExecutor(1, "koemori-understanding")
 """Where the engines of all calls work: a long thought must not keep the loop from recording."""
@@ -96,6 +101,7 @@ class AssistLane:
         self._listener: Listener | None = None
         self._engine: Engine | None = None
         self._engine_turn = asyncio.Lock()
+        self._questions: asyncio.Queue[_Question | None] = asyncio.Queue()
         self._order = SpokenOrder()
         self._order_turn = asyncio.Lock()
         self._next_tick_ms = TICK_MS
@@ -136,6 +142,7 @@ class AssistLane:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._listen(self._listener))
                 tasks.create_task(self._understand(self._listener))
+                tasks.create_task(self._answer())
         except Exception as error:  # the task's edge: the call goes on, recorded and not assisted
             await self._fail(error)
 
@@ -249,12 +256,13 @@ class AssistLane:
 
     async def _understand(self, listener: Listener) -> None:
         async for event in listener.events():
-            if isinstance(event, Partial) or self._pace is not Pace.HELD:
+            if self._pace is not Pace.HELD or isinstance(event, (Partial, LoadChanged)):
                 await self._say(event)
             else:
                 self._order.push(event)
                 await self._advance(listener.finals_from_ms)
         await self._advance(None)
+        self._questions.put_nowait(None)
 
     async def _advance(self, until_ms: int | None) -> None:
         """Say a held call's finals, and tick, in the order of media time, as far as it is settled."""
@@ -266,21 +274,40 @@ class AssistLane:
             await self._tick(heard_ms if until_ms is None else min(heard_ms, until_ms - 1))
 
     async def _say(self, event: TranscriptEvent) -> None:
-        await self._emitter.transcript(event)
-        if isinstance(event, Partial):
+        came_ms = self._emitter.now_ms()
+        await self._emitter.transcript(event, came_ms)
+        if isinstance(event, (Partial, LoadChanged)):
             return
         state = self._channels[event.channel.index]
         state.settled_ms = max(state.settled_ms, event.end_ms)
         if isinstance(event, Utterance):
-            await self._feed(_heard(event))
+            await self._ask(_heard(event), self._cause(event.end_ms, event.timing, came_ms))
 
     async def _tick(self, now_ms: int) -> None:
         """Tell the engine of each second that went by."""
         while now_ms >= self._next_tick_ms:
-            self._next_tick_ms += TICK_MS
-            await self._feed(Tick(at_ms=self._next_tick_ms - TICK_MS))
+            at_ms, self._next_tick_ms = self._next_tick_ms, self._next_tick_ms + TICK_MS
+            await self._ask(Tick(at_ms=at_ms), self._cause(at_ms, _A_SECOND, self._emitter.now_ms()))
 
-    async def _feed(self, event: AssistInput) -> None:
+    def _cause(self, since_ms: int, timing: Timing | None, came_ms: int | None) -> Cause | None:
+        asked_ms = self._emitter.now_ms()
+        if timing is None or came_ms is None or asked_ms is None:
+            return None
+        return Cause(since_ms, timing, came_ms, asked_ms)
+
+    async def _ask(self, event: AssistInput, cause: Cause | None) -> None:
+        """Have the engine told. Only a held source waits for it: thoughts must not delay the next words."""
+        if self._pace is Pace.HELD:
+            await self._feed(event, cause)
+        elif not isinstance(event, Tick) or self._questions.qsize() < MOST_QUESTIONS:
+            self._questions.put_nowait((event, cause))
+
+    async def _answer(self) -> None:
+        """Tell the engine, one after the other, what a call that is not held has queued for it."""
+        while (question := await self._questions.get()) is not None:
+            await self._feed(*question)
+
+    async def _feed(self, event: AssistInput, cause: Cause | None = None) -> None:
         if self._engine is None:
             return
         async with self._engine_turn:
@@ -295,8 +322,12 @@ class AssistLane:
                 )
                 self._metrics.assist_failures.labels(type(error).__name__).inc()
                 return
+            answered_ms = self._emitter.now_ms()
+            if isinstance(event, Heard) and cause is not None and answered_ms is not None:
+                taken_s = (answered_ms - cause.asked_ms) / 1000
+                self._metrics.stage.labels("utterance", "understand").observe(taken_s)
             for result in results:
-                await self._emitter.assist(result)
+                await self._emitter.assist(result, cause, answered_ms)
 
 
 def _heard(event: Utterance) -> Heard:

@@ -20,6 +20,7 @@ from koemori.server.wire import (
     RepetitionEvent,
     WireEvent,
     WireFieldValue,
+    WireStages,
 )
 
 
@@ -32,12 +33,13 @@ class EventHead(TypedDict):
     emitted_ms: int | None
 
 
-def assist_to_wire(event: AssistEvent, head: EventHead) -> WireEvent:
-    """Give an assist event its wire form."""
+def assist_to_wire(event: AssistEvent, head: EventHead, latency: WireStages | None = None) -> WireEvent:
+    """Give an assist event its wire form; `latency` goes to those that carry it."""
     match event:
         case Alert():
             return AlertEvent(
                 **head,
+                latency=latency,
                 alert_id=event.alert_id,
                 category=event.category,
                 severity=int(event.severity),
@@ -58,6 +60,7 @@ def assist_to_wire(event: AssistEvent, head: EventHead) -> WireEvent:
         case Guidance():
             return GuidanceEvent(
                 **head,
+                latency=latency,
                 guidance_id=event.guidance_id,
                 alert_id=event.alert_id,
                 stage=event.stage,

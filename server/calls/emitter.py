@@ -9,15 +9,27 @@ from typing import assert_never
 from koemori.assist.types import Alert, AssistEvent
 from koemori.audio.call import CallStarted
 from koemori.audio.frames import Gap, GapCause, samples_to_ms
-from koemori.models.types import NotAssisted, Partial, Quarantined, TranscriptEvent, Utterance
+from koemori.models.types import (
+    LoadChanged,
+    NotAssisted,
+    Partial,
+    Quarantined,
+    Timing,
+    TranscriptEvent,
+    Utterance,
+)
 from koemori.server.bus import EventSink
 from koemori.server.calls.conversion import EventHead, assist_to_wire
-from koemori.server.calls.latency import LatencyLog
+from koemori.server.calls.latency import Cause, LatencyLog, by_stage, stages_of_answer, stages_of_words
 from koemori.server.telemetry import Metrics
 from koemori.server.wire import (
+    AlertEvent,
+    AssistanceEvent,
+    AssistanceLevel,
     CallEndedEvent,
     CallStartedEvent,
     GapEvent,
+    GuidanceEvent,
     PartialEvent,
     QuarantinedEvent,
     UtteranceEvent,
@@ -25,7 +37,14 @@ from koemori.server.wire import (
     WireEvent,
     WireLedger,
     WireRecording,
+    WireStages,
     WireWord,
+)
+
+_WITHOUT_PARTIALS = (
+    AssistanceLevel.PARTIALS_OFF,
+    AssistanceLevel.LARGE_WINDOWS,
+    AssistanceLevel.SHEDDING,
 )
 
 
@@ -90,45 +109,43 @@ class Emitter:
         self._metrics.not_assisted.labels(reason).inc((end_ms - start_ms) / 1000)
         await self._gap(channel, start_ms, end_ms, GapCause.NOT_ASSISTED)
 
-    async def transcript(self, event: TranscriptEvent) -> None:
-        """Emit what was heard."""
+    def now_ms(self) -> int | None:
+        """The call's clock: monotonic milliseconds since its first sample was due; None when not live."""
+        if not self._live or self._origin_s is None:
+            return None
+        return round((self._monotonic() - self._origin_s) * 1000)
+
+    async def transcript(self, event: TranscriptEvent, came_ms: int | None = None) -> None:
+        """Emit what was heard; `came_ms` is when it left the listener, on the call's clock."""
         match event:
             case Partial():
-                await self._emit(
-                    PartialEvent(
-                        **self._head(event.end_ms),
-                        speaker=event.channel.role,
-                        utterance_id=event.utterance_id,
-                        revision=event.revision,
-                        stable=event.stable,
-                        unstable=event.unstable,
-                    )
-                )
+                await self._emit(self._partial(event, came_ms))
             case Utterance():
-                await self._emit(self._utterance(event))
+                await self._emit(self._utterance(event, came_ms))
             case Quarantined():
                 self._metrics.quarantined.labels(event.reason).inc()
-                await self._emit(
-                    QuarantinedEvent(
-                        **self._head(event.end_ms),
-                        speaker=event.channel.role,
-                        utterance_id=event.utterance_id or None,
-                        start_ms=event.start_ms,
-                        end_ms=event.end_ms,
-                        text=event.text,
-                        reason=event.reason,
-                    )
-                )
+                await self._emit(self._quarantined(event, came_ms))
             case NotAssisted():
                 await self.not_assisted(event.channel.index, event.start_ms, event.end_ms, event.reason)
+            case LoadChanged():
+                level = AssistanceLevel(event.level)
+                interval_ms = None if level in _WITHOUT_PARTIALS else event.partial_interval_ms
+                head = self._head(event.at_ms)
+                await self._emit(AssistanceEvent(**head, level=level, partial_interval_ms=interval_ms))
             case _:
                 assert_never(event)
 
-    async def assist(self, event: AssistEvent) -> None:
-        """Emit what follows from the words."""
+    async def assist(
+        self, event: AssistEvent, cause: Cause | None = None, answered_ms: int | None = None
+    ) -> None:
+        """Emit what follows from the words; the engine answered at `answered_ms` of the call's clock."""
         if isinstance(event, Alert):
             self._metrics.alerts.labels(event.category.value, str(int(event.severity))).inc()
-        await self._emit(assist_to_wire(event, self._head(event.at_ms)))
+        head = self._head(event.at_ms)
+        latency = None
+        if cause is not None and answered_ms is not None and head["emitted_ms"] is not None:
+            latency = stages_of_answer(cause, answered_ms, head["emitted_ms"])
+        await self._emit(assist_to_wire(event, head, latency))
 
     async def ended(
         self, end_ms: int, reason: str, recording: WireRecording | None, ledger: WireLedger
@@ -146,9 +163,23 @@ class Emitter:
         await self._emit(event)
         return event
 
-    def _utterance(self, event: Utterance) -> UtteranceEvent:
+    def _partial(self, event: Partial, came_ms: int | None) -> PartialEvent:
+        head = self._head(event.end_ms)
+        return PartialEvent(
+            **head,
+            latency=_latency(head, event.timing, came_ms),
+            speaker=event.channel.role,
+            utterance_id=event.utterance_id,
+            revision=event.revision,
+            stable=event.stable,
+            unstable=event.unstable,
+        )
+
+    def _utterance(self, event: Utterance, came_ms: int | None) -> UtteranceEvent:
+        head = self._head(event.end_ms)
         return UtteranceEvent(
-            **self._head(event.end_ms),
+            **head,
+            latency=_latency(head, event.timing, came_ms),
             speaker=event.channel.role,
             utterance_id=event.utterance_id,
             start_ms=event.start_ms,
@@ -166,6 +197,19 @@ class Emitter:
             model_id=event.model_id,
         )
 
+    def _quarantined(self, event: Quarantined, came_ms: int | None) -> QuarantinedEvent:
+        head = self._head(event.end_ms)
+        return QuarantinedEvent(
+            **head,
+            latency=_latency(head, event.timing, came_ms),
+            speaker=event.channel.role,
+            utterance_id=event.utterance_id or None,
+            start_ms=event.start_ms,
+            end_ms=event.end_ms,
+            text=event.text,
+            reason=event.reason,
+        )
+
     async def _gap(self, channel: int, start_ms: int, end_ms: int, cause: GapCause) -> None:
         await self._emit(
             GapEvent(
@@ -179,19 +223,39 @@ class Emitter:
 
     def _head(self, at_ms: int) -> EventHead:
         self._seq += 1
-        emitted_ms = None
-        if self._live and self._origin_s is not None:
-            emitted_ms = round((self._monotonic() - self._origin_s) * 1000)
         return {
             "call_id": self._started.call_id,
             "seq": self._seq,
             "at_ms": at_ms,
-            "emitted_ms": emitted_ms,
+            "emitted_ms": self.now_ms(),
         }
 
     async def _emit(self, event: WireEvent) -> None:
         if event.emitted_ms is not None:
             latency_ms = event.emitted_ms - event.at_ms
-            self.latency.note(event.type, latency_ms)
+            stages = _stages_of(event)
+            self.latency.note(event.type, latency_ms, stages)
             self._metrics.stage_latency.labels(event.type).observe(max(0, latency_ms) / 1000)
+            if stages is not None:
+                self._observe(event, stages)
         await self._sink.publish(event)
+
+    def _observe(self, event: WireEvent, stages: WireStages) -> None:
+        for stage, value_ms in by_stage(stages).items():
+            if stage != "understand" or isinstance(event, (AlertEvent, GuidanceEvent)):
+                self._metrics.stage.labels(event.type, stage).observe(max(0, value_ms) / 1000)
+
+
+def _latency(head: EventHead, timing: Timing | None, came_ms: int | None) -> WireStages | None:
+    emitted_ms = head["emitted_ms"]
+    if emitted_ms is None or timing is None:
+        return None
+    return stages_of_words(head["at_ms"], timing, emitted_ms if came_ms is None else came_ms, emitted_ms)
+
+
+def _stages_of(event: WireEvent) -> WireStages | None:
+    match event:
+        case PartialEvent() | UtteranceEvent() | QuarantinedEvent() | AlertEvent() | GuidanceEvent():
+            return event.latency
+        case _:
+            return None

@@ -37,7 +37,7 @@ from pydantic import ValidationError
 
 MAX_SUBSCRIPTIONS = 8
 MAX_WAITING_EDITS = 32
-_LIST_EVENTS = frozenset({"call_started", "alert", "case", "call_ended"})
+_LIST_EVENTS = frozenset({"call_started", "alert", "case", "assistance", "call_ended"})
 _LIST_EVERY_S = 1.0
 _STORE_DELAY_S = 0.15
 """Events reach the bus a moment before the database; a list made at once would miss them."""
@@ -180,8 +180,10 @@ class _Desk:
         reach = reach_of(who, Action.CALL_LIST)
         if reach is None:
             return []
-        with self.connection.services.database.read() as transaction:
-            return [views.call_summary(view) for view in calls.live(transaction, who, reach)]
+        services = self.connection.services
+        with services.database.read() as transaction:
+            found = calls.live(transaction, who, reach)
+        return [views.live_summary(view, services.bus) for view in found]
 
 
 async def _wait(event: asyncio.Event, longest_s: float) -> None:

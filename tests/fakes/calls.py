@@ -29,7 +29,7 @@ from koemori.audio.call import CallEnded, CallId, CallStarted, Channel, ChannelR
 from koemori.audio.frames import AudioFrame, Gap, SourceEvent
 from koemori.audio.recording import JournalHead
 from koemori.models.channel_listener import ListenerCounts
-from koemori.models.types import TranscriptEvent, Utterance
+from koemori.models.types import LoadChanged, Timing, TranscriptEvent, Utterance
 from koemori.server.archive.ledger import Ledger, channel_ledger
 from koemori.server.archive.sealing import SealedRecording
 from koemori.server.calls.ports import CallPorts, Engine, Listener
@@ -102,6 +102,9 @@ class FakeListener:
     fail_at_ms: int | None = None
     hang: bool = False
     backlog_ms: int = 0
+    timing: Timing | None = None
+    load_changes: dict[int, LoadChanged] = field(default_factory=dict)
+    """By the start of the utterance before which they are told."""
     counts: ListenerCounts = field(default_factory=ListenerCounts)
     heard: dict[int, int] = field(default_factory=dict)
     gaps: list[tuple[int, int, int]] = field(default_factory=list)
@@ -118,8 +121,10 @@ class FakeListener:
             start, self._said_ms = self._said_ms, self._said_ms + self.every_ms
             name = f"{channel.index}-{start}"
             self._undelivered.append(self._said_ms)
+            if start in self.load_changes:
+                self._queue.put_nowait(self.load_changes[start])
             self._queue.put_nowait(
-                Utterance(channel, name, start, self._said_ms, self.text, (), "ja", "fake")
+                Utterance(channel, name, start, self._said_ms, self.text, (), "ja", "fake", self.timing)
             )
 
     def gap(self, channel: Channel, start_ms: int, duration_ms: int) -> None:
@@ -138,7 +143,8 @@ class FakeListener:
 
     async def events(self) -> AsyncIterator[TranscriptEvent]:
         while (event := await self._queue.get()) is not None:
-            self._undelivered.popleft()
+            if not isinstance(event, LoadChanged):
+                self._undelivered.popleft()
             yield event
 
 

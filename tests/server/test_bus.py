@@ -13,6 +13,8 @@ from koemori.server import bus as bus_module
 from koemori.server.bus import InProcessBus, SlowReaderError, Subscription
 from koemori.server.calls import writer as writer_module
 from koemori.server.wire import (
+    AssistanceEvent,
+    AssistanceLevel,
     CallEndedEvent,
     ChecklistEvent,
     PartialEvent,
@@ -236,3 +238,15 @@ async def test_closing_the_bus_ends_waiting_readers() -> None:
         reader = asyncio.create_task(_all(bus.watch()))
         await asyncio.sleep(0)
     assert await reader == []
+
+
+async def test_what_the_recogniser_sheds_is_remembered_while_the_call_is_live() -> None:
+    bus = InProcessBus(MemoryStore())
+    level = AssistanceLevel.PARTIALS_OFF
+    assert bus.assistance(CALL) is AssistanceLevel.NORMAL
+    await bus.call_started(CallStarted(CALL, datetime.now(UTC), 8000, ()))
+    await bus.publish(AssistanceEvent(call_id=CALL, seq=1, at_ms=1, level=level))
+    assert bus.assistance(CALL) is level
+    await bus.publish(_end(2))
+    await bus.aclose()
+    assert bus.assistance(CALL) is AssistanceLevel.NORMAL

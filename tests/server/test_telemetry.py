@@ -5,11 +5,13 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 from koemori.audio.errors import AudioFileError
+from koemori.models.ports import Load, LoadLevel
 from koemori.server.config import LoggingSettings
-from koemori.server.telemetry import Metrics, configure_logging
+from koemori.server.telemetry import Metrics, configure_logging, observe_pool
 
 pytestmark = pytest.mark.unit
 
@@ -88,3 +90,39 @@ def test_metrics_render_in_their_own_registry() -> None:
     assert b'koemori_alerts_total{category="threat",severity="3"} 1.0' in body
     assert content_type.startswith("text/plain")
     Metrics()
+
+
+@dataclass
+class BusyPool:
+    """The figures of a pool that works."""
+
+    load: Load
+    restarts: int = 2
+    batches: int = 40
+    windows: int = 100
+    busy_ms: float = 12_500.0
+
+
+def test_a_pool_is_shown_as_it_stands_when_somebody_asks() -> None:
+    metrics = Metrics()
+    pool = BusyPool(Load(LoadLevel.NORMAL, 600, 0))
+    observe_pool(metrics, pool)
+    pool.load = Load(LoadLevel.PARTIALS_REDUCED, 1500, 7)
+    pool.restarts += 1
+    shown = metrics.render()[0].decode()
+    for line in (
+        "koemori_recogniser_load_level 1.0",
+        "koemori_recogniser_partial_interval_seconds 1.5",
+        "koemori_recogniser_waiting_windows 7.0",
+        "koemori_recogniser_worker_restarts_total 3.0",
+        "koemori_recogniser_batches_total 40.0",
+        "koemori_recogniser_windows_total 100.0",
+        "koemori_recogniser_busy_seconds_total 12.5",
+    ):
+        assert line in shown
+
+
+def test_an_interval_that_means_nothing_is_not_a_number() -> None:
+    metrics = Metrics()
+    observe_pool(metrics, BusyPool(Load(LoadLevel.SHEDDING, 1500, 7)))
+    assert b"koemori_recogniser_partial_interval_seconds NaN" in metrics.render()[0]

@@ -20,8 +20,9 @@ from koemori.assist.types import (
 )
 from koemori.audio.call import CallId, CallStarted, Channel, ChannelRole, LegId
 from koemori.audio.frames import Gap, GapCause
-from koemori.models.types import NotAssisted, Partial, Quarantined, Utterance, Word
+from koemori.models.types import LoadChanged, NotAssisted, Partial, Quarantined, Timing, Utterance, Word
 from koemori.server.calls.emitter import Emitter
+from koemori.server.calls.latency import Cause
 from koemori.server.telemetry import Metrics
 from koemori.server.wire import (
     EVENT_TYPES,
@@ -48,25 +49,37 @@ CUSTOMER = Channel(CALL, LegId("c"), 1, ChannelRole.CUSTOMER, "media")
 async def _every_event() -> list[WireEvent]:
     """One event of each kind, as the emitter makes them; the clock stands at 5 s."""
     sink = ListSink()
-    times = iter([100.02, *[105.0] * 20])
+    times = iter([100.02, *[105.0] * 30])
     started = CallStarted(
         CALL, datetime(2026, 11, 22, 1, 2, 3, tzinfo=UTC), 8000, (AGENT, CUSTOMER), {"call_sid": "CA1"}
     )
     emitter = Emitter(started, sink, Metrics(), live=True, monotonic=lambda: next(times))
     await emitter.started()
     emitter.first_frame(20)
-    await emitter.transcript(Partial(CUSTOMER, "1-1000", 2, 1000, 1800, "責任者を", "出せ"))
+    heard = Timing(vad_ms=600, queue_ms=40, encode_ms=210, decode_ms=190, merge_ms=15)
+    await emitter.transcript(Partial(CUSTOMER, "1-1000", 2, 1000, 1800, "責任者を", "出せ", heard), 4998)
     words = (Word("責任者を", 1000, 1500, 0.91234), Word("出せ", 1500, 2000, 0.8))
-    await emitter.transcript(Utterance(CUSTOMER, "1-1000", 1000, 2000, "責任者を出せ", words, "ja", "base"))
-    await emitter.transcript(Quarantined(CUSTOMER, 2500, 3000, "ご視聴", "no-speech", "1-2500"))
+    await emitter.transcript(
+        Utterance(CUSTOMER, "1-1000", 1000, 2000, "責任者を出せ", words, "ja", "base", heard), 4995
+    )
+    await emitter.transcript(Quarantined(CUSTOMER, 2500, 3000, "ご視聴", "no-speech", "1-2500", heard), 5000)
     await emitter.transcript(NotAssisted(AGENT, 3000, 3500, "overload"))
     await emitter.gap(Gap(AGENT, 8000, 800, GapCause.LOST, 8000))
+    await emitter.transcript(LoadChanged(3600, "partials_reduced", 1500))
+    await emitter.transcript(LoadChanged(3900, "shedding", 3000))
+    cause = Cause(since_ms=2000, timing=heard, came_ms=4890, asked_ms=4900)
     await emitter.assist(
-        Alert("a1", Category.THREAT, Severity.DANGER, True, "threat.visit", 2000, ("1-1000",), "出せ", "理由")
+        Alert(
+            "a1", Category.THREAT, Severity.DANGER, True, "threat.visit", 2000, ("1-1000",), "出せ", "理由"
+        ),
+        cause,
+        4990,
     )
     await emitter.assist(Repetition("k1", 4, 2000, ("1-1000",), "責任者を出す"))
     await emitter.assist(
-        Guidance("g1", "a1", "ladder1", "落ち着いてください。", "理由", "手引き3", "1+abc", 2000, 62_000)
+        Guidance("g1", "a1", "ladder1", "落ち着いてください。", "理由", "手引き3", "1+abc", 2000, 62_000),
+        cause,
+        4990,
     )
     await emitter.assist(
         Guidance("g2", None, "step1", "承ります。", "理由", "手引き1", "1+abc", 2000, 62_000)

@@ -16,6 +16,7 @@ from koemori.server.db.repositories.cases import number_key
 from koemori.server.db.tables import CallRow, CaseRow, UtteranceRow
 from koemori.server.search.sqlite import SqliteTranscriptIndex
 from koemori.server.search.words import terms
+from koemori.server.wire import AssistanceEvent, AssistanceLevel
 from sqlalchemy import func, select
 
 from tests.fakes.office import (
@@ -54,6 +55,21 @@ async def test_events_come_back_as_they_were_given_each_once(database: Database)
     assert await store.read(CallId("unknown")) == []
     with database.read() as session:
         assert session.scalar(select(func.count()).select_from(UtteranceRow)) == 2
+
+
+def test_a_later_reader_sees_when_assistance_was_reduced(database: Database) -> None:
+    records = CallRecords(database)
+    started = call_started()
+    records.call_started(started)
+    levels = (AssistanceLevel.PARTIALS_REDUCED, AssistanceLevel.SHEDDING, AssistanceLevel.NORMAL)
+    told = [
+        AssistanceEvent(
+            call_id=started.call_id, seq=seq, at_ms=seq * 1000, level=level, partial_interval_ms=1500
+        )
+        for seq, level in enumerate(levels, start=2)
+    ]
+    records.append(started.call_id, told)
+    assert records.read(started.call_id, 0, 100) == told
 
 
 def test_the_end_closes_the_call_at_its_media_time(database: Database) -> None:

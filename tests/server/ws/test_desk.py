@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from koemori.assist.types import Category
 from koemori.audio.call import ChannelRole
 from koemori.server.bus import InProcessBus
-from koemori.server.wire import PartialEvent, WireEvent
+from koemori.server.wire import AssistanceEvent, AssistanceLevel, PartialEvent, WireEvent
 from koemori.server.ws import connection
 from starlette.websockets import WebSocketDisconnect
 
@@ -309,3 +309,18 @@ def test_a_reader_that_falls_behind_is_told_to_come_back(
         office.client.portal.call(burst)
         code, reason = desk.closed()
     assert (code, reason) == (4429, "too far behind; connect again from your last seq")
+
+
+def test_the_list_says_what_the_recogniser_sheds_in_a_call(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("koemori.server.ws.desk._LIST_EVERY_S", 600.0)
+    call_id = live_call(office)
+    with page(office.browser("agent1")) as desk:
+        assert [call["assistance"] for call in desk.receive("calls")["items"]] == [None]
+        for seq, level in ((50, AssistanceLevel.SHEDDING), (51, AssistanceLevel.NORMAL)):
+            publish(office, AssistanceEvent(call_id=call_id, seq=seq, at_ms=1000, level=level))
+            shed = None if level is AssistanceLevel.NORMAL else level.value
+            assert [call["assistance"] for call in desk.receive("calls")["items"]] == [shed]
+    board = office.browser("boss").get("/api/v1/wallboard").json()
+    assert [call["assistance"] for call in board["calls"]] == [None]
