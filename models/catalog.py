@@ -12,35 +12,40 @@ Every source is held to the same digests; a wrong one is refused with an error r
 that a tampered mirror is noticed. A folder appears in the cache by one rename, complete or not at all, and
 one lock per model lets any number of processes ask at once. Nothing here loads a model library.
 
-Run `python -m koemori.models.catalog fetch base` to have the weights before they are needed.
+A model outside the catalogue is named by the path of its folder or by its hub id. It is held to the digest
+that the caller pins; without one a folder is taken as it is, and a model of the hub as it came the first
+time.
 """
 
 from __future__ import annotations
 
-import argparse
-import errno
-import hashlib
 import os
-import sys
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import platformdirs
-from filelock import FileLock, Timeout
-from koemori.models.errors import ModelDigestError, ModelError, ModelStorageError, ModelUnavailableError
+from koemori.models.errors import ModelDigestError, ModelError, ModelUnavailableError
+from koemori.models.hub import Hub, is_hub_id, split_hub_id
+from koemori.models.model_cache import (
+    STAGING,
+    DiskErrors,
+    ModelLock,
+    check_origin,
+    note_origin,
+    remove_tree,
+)
+from koemori.models.model_cache import (
+    Progress as Progress,
+)
+from koemori.models.model_folder import folder_digest, inspect_model, sha256_of
 
 DEFAULT_MODEL = "base"
-
-Progress = Callable[[str, int, int], None]
-"""Called with (what is happening, bytes done, bytes in all); in all is 0 when unknown."""
-
-_HASH_BLOCK_BYTES = 1 << 20
-_LOCK_WAIT_S = 3600.0
-_STAGING = ".partial"
+_HUB_IS_OFF = "hub: not switched on ([models] hub = true)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,8 @@ class CatalogEntry:
     licence: str
     source: str
     hub_id: str
+    revision: str
+    """Commit of the hub at which the files have the pinned bytes."""
     files: tuple[ModelFile, ...]
     wheels: tuple[ModelWheel, ...]
     wheel_parts: Mapping[str, tuple[str, ...]]
@@ -94,6 +101,8 @@ class ModelSources:
     """A folder, or an http(s) address, that holds `<name>/<file>` or the files themselves."""
     wheels: bool = True
     hub: bool = False
+    hub_address: str | None = None
+    """A hub or a mirror of it; None takes `HF_ENDPOINT`, else the public hub."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> ModelSources:
@@ -129,20 +138,22 @@ def default_cache_dir() -> Path:
 def catalog() -> Mapping[str, CatalogEntry]:
     """All models with a name."""
     table = tomllib.loads(resources.files(__package__).joinpath("catalog.toml").read_text(encoding="utf-8"))
-    return {
-        name: CatalogEntry(
-            name=name,
-            title=row["title"],
-            model_id=row["model_id"],
-            licence=row["licence"],
-            source=row["source"],
-            hub_id=row["hub_id"],
-            files=tuple(ModelFile(**file) for file in row["files"]),
-            wheels=tuple(ModelWheel(**wheel) for wheel in row["wheels"]),
-            wheel_parts={file: tuple(parts) for file, parts in row["wheel_parts"].items()},
-        )
-        for name, row in table["models"].items()
-    }
+    return {name: _entry(name, row) for name, row in table["models"].items()}
+
+
+def _entry(name: str, row: Mapping[str, Any]) -> CatalogEntry:
+    return CatalogEntry(
+        name=name,
+        title=row["title"],
+        model_id=row["model_id"],
+        licence=row["licence"],
+        source=row["source"],
+        hub_id=row["hub_id"],
+        revision=row["revision"],
+        files=tuple(ModelFile(**file) for file in row["files"]),
+        wheels=tuple(ModelWheel(**wheel) for wheel in row.get("wheels", ())),
+        wheel_parts={file: tuple(parts) for file, parts in row.get("wheel_parts", {}).items()},
+    )
 
 
 def ensure_model(
@@ -155,14 +166,16 @@ def ensure_model(
 
     Args:
         name_or_path: A name of the catalogue, the path of a CTranslate2 Whisper folder, or a hub id
-            (`owner/name`) when the hub is switched on.
+            (`owner/name` or `owner/name@revision`) when the hub is switched on.
         sources: Where to look; from the environment when left out.
         progress: Told of every long step.
-        expected_sha256: Digest the weights file must have, for models outside the catalogue.
+        expected_sha256: What the model must be: the digest of its folder, which covers every file, or that of
+            its `model.bin`, which is what the hub shows.
 
     Raises:
         ModelUnavailableError: No source had it.
         ModelDigestError: A file has other bytes than the pinned ones.
+        ModelFormatError: What the folder holds is no whole CTranslate2 Whisper model.
         ModelStorageError: The cache cannot be written or has no room.
     """
     sources = sources or ModelSources.from_environment()
@@ -172,14 +185,57 @@ def ensure_model(
     if entry is not None:
         folder = _ensure_entry(entry, sources, report)
     elif Path(name).expanduser().is_dir():
-        folder = _require_model_folder(Path(name).expanduser())
+        folder = Path(name).expanduser()
+        inspect_model(folder)
     else:
-        folder = _ensure_hub_model(name, sources, report)
-    if expected_sha256 is not None:
-        came = sha256_of(folder / "model.bin")
-        if came != expected_sha256.lower():
-            raise ModelDigestError(str(folder / "model.bin"), expected_sha256, came)
+        folder = _ensure_hub_model(name, sources, report, expected_sha256)
+    check_pin(folder, expected_sha256)
     return folder
+
+
+def find_model(name: str, cache_dir: Path) -> Path | None:
+    """Where a model lies on this machine already; None when it would have to be fetched. Checks nothing."""
+    entry = catalog().get(name)
+    if entry is not None:
+        folder = cached_folder(entry, cache_dir)
+    elif Path(name).expanduser().is_dir():
+        return Path(name).expanduser()
+    elif is_hub_id(name):
+        folder = cached_hub_folder(name, cache_dir)
+    else:
+        return None
+    return folder if folder.is_dir() else None
+
+
+def check_model(name: str, folder: Path, expected_sha256: str | None = None) -> None:
+    """Hold a model that is here to everything known of it: the catalogue, the note of its origin, the pin.
+
+    Raises:
+        ModelDigestError: A file has other bytes than it should.
+        ModelFormatError: It is no whole CTranslate2 Whisper model.
+    """
+    entry = catalog().get(name)
+    if entry is not None:
+        check_files(entry, folder)
+    else:
+        inspect_model(folder)
+        if not Path(name).expanduser().is_dir():
+            check_origin(folder)
+    check_pin(folder, expected_sha256)
+
+
+def check_pin(folder: Path, expected_sha256: str | None) -> None:
+    """Compare a folder, or its weights, with a pinned digest; None pins nothing.
+
+    Raises:
+        ModelDigestError: Neither has it; the sentence gives the folder's.
+    """
+    if expected_sha256 is None:
+        return
+    expected = expected_sha256.lower()
+    came = folder_digest(folder)
+    if expected not in (came, sha256_of(folder / "model.bin")):
+        raise ModelDigestError(str(folder), expected, came)
 
 
 def identify_model(folder: Path) -> ModelIdentity:
@@ -196,13 +252,9 @@ def cached_folder(entry: CatalogEntry, cache_dir: Path) -> Path:
     return cache_dir / f"{entry.name}-{entry.weights.sha256[:12]}"
 
 
-def sha256_of(path: Path) -> str:
-    """Hex sha256 of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(_HASH_BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
+def cached_hub_folder(name: str, cache_dir: Path) -> Path:
+    """Where a model of the hub lies in the cache."""
+    return cache_dir / name.replace("/", "--")
 
 
 def check_files(entry: CatalogEntry, folder: Path) -> None:
@@ -225,7 +277,7 @@ def _ensure_entry(entry: CatalogEntry, sources: ModelSources, report: Progress) 
     if folder.is_dir():
         check_files(entry, folder)
         return folder
-    with _DiskErrors(sources.cache_dir), _ModelLock(entry.name, sources.cache_dir, report):
+    with DiskErrors(sources.cache_dir), ModelLock(entry.name, sources.cache_dir, report):
         if not folder.is_dir():
             _fetch_entry(entry, sources, folder, report)
     check_files(entry, folder)
@@ -236,7 +288,7 @@ def _fetch_entry(entry: CatalogEntry, sources: ModelSources, folder: Path, repor
     from koemori.models.sources import configured_sources, require_room
 
     require_room(entry, sources.cache_dir)
-    staging = sources.cache_dir / _STAGING / folder.name
+    staging = sources.cache_dir / STAGING / folder.name
     tried = [f"cache {folder}: not there"]
     for source in configured_sources(entry, sources):
         try:
@@ -254,133 +306,49 @@ def _fetch_entry(entry: CatalogEntry, sources: ModelSources, folder: Path, repor
         ready.rename(folder)
         remove_tree(staging)
         return
+    if not sources.hub:
+        tried.append(_HUB_IS_OFF)
     raise ModelUnavailableError(entry.name, tuple(tried))
 
 
-def _ensure_hub_model(name: str, sources: ModelSources, report: Progress) -> Path:
-    from koemori.models.sources import download_hub_model
-
+def _ensure_hub_model(
+    name: str, sources: ModelSources, report: Progress, expected_sha256: str | None
+) -> Path:
     known = ", ".join(catalog())
-    if name.count("/") != 1 or name.startswith((".", "/", "~")):
+    if not is_hub_id(name):
         raise ModelUnavailableError(name, (f"catalogue: knows {known}", f"folder {name}: not there"))
-    folder = sources.cache_dir / name.replace("/", "--")
-    if folder.is_dir():
-        return _require_model_folder(folder)
-    if not sources.hub:
-        raise ModelUnavailableError(name, (f"catalogue: knows {known}", "hub: not switched on"))
-    with _DiskErrors(sources.cache_dir), _ModelLock(folder.name, sources.cache_dir, report):
-        if not folder.is_dir():
-            staging = sources.cache_dir / _STAGING / folder.name
-            download_hub_model(name, staging, report)
-            _require_model_folder(staging).rename(folder)
+    folder = cached_hub_folder(name, sources.cache_dir)
+    if not folder.is_dir():
+        if not sources.hub:
+            raise ModelUnavailableError(name, (f"catalogue: knows {known}", _HUB_IS_OFF))
+        with DiskErrors(sources.cache_dir), ModelLock(folder.name, sources.cache_dir, report):
+            if not folder.is_dir():
+                _fetch_hub_model(name, sources, folder, report, expected_sha256)
+    inspect_model(folder)
+    check_origin(folder)
     return folder
 
 
-def _require_model_folder(folder: Path) -> Path:
-    missing = [name for name in ("model.bin", "config.json") if not (folder / name).is_file()]
-    if missing:
-        raise ModelUnavailableError(folder.name, (f"folder {folder}: has no {' and no '.join(missing)}",))
-    return folder
-
-
-def remove_tree(folder: Path) -> None:
-    """Delete a staging folder; one that is gone already is fine."""
-    for path in sorted(folder.rglob("*"), reverse=True):
-        if path.is_dir():
-            path.rmdir()
-        else:
-            path.unlink(missing_ok=True)
-    if folder.is_dir():
-        folder.rmdir()
-
-
-class _ModelLock:
-    """One process at a time fetches a model; the others wait and then find it."""
-
-    def __init__(self, name: str, cache_dir: Path, report: Progress) -> None:
-        cache_dir.joinpath(_STAGING).mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(cache_dir / _STAGING / f"{name}.lock")
-        self._name = name
-        self._report = report
-
-    def __enter__(self) -> None:
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            self._report("waiting for another process that fetches the model", 0, 0)
-            try:
-                self._lock.acquire(timeout=_LOCK_WAIT_S)
-            except Timeout:
-                waited = f"cache: another process holds {self._lock.lock_file} for over an hour"
-                raise ModelUnavailableError(self._name, (waited,)) from None
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
-
-
-class _DiskErrors:
-    """Turn the operating system's disk errors into one clear sentence."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-        except OSError as failure:
-            self._translate(failure)
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _type: object, failure: BaseException | None, _traceback: object) -> None:
-        if isinstance(failure, OSError):
-            self._translate(failure)
-
-    def _translate(self, failure: OSError) -> None:
-        if failure.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise ModelStorageError(str(self._directory), "room for the weights", "a full disk") from failure
-        if failure.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}:
-            raise ModelStorageError(
-                str(self._directory),
-                "a folder that can be written",
-                failure.strerror or type(failure).__name__,
-            ) from failure
-        raise failure
+def _fetch_hub_model(
+    name: str, sources: ModelSources, folder: Path, report: Progress, expected_sha256: str | None
+) -> None:
+    hub_id, revision = split_hub_id(name)
+    staging = sources.cache_dir / STAGING / folder.name
+    commit = Hub.from_environment(sources.hub_address).fetch_model(hub_id, revision, staging, report)
+    report("checking digests", 0, 0)
+    try:
+        inspect_model(staging)
+        check_pin(staging, expected_sha256)
+    except ModelError:
+        # What does not fit must not be resumed by the next attempt.
+        remove_tree(staging)
+        raise
+    note_origin(staging, hub_id, commit)
+    if expected_sha256 is None:
+        pin = folder_digest(staging)
+        report(f'{name} is not pinned, so it is trusted as it came; pin it: sha256 = "{pin}"', 0, 0)
+    staging.rename(folder)
 
 
 def _silent(_step: str, _done_bytes: int, _total_bytes: int) -> None:
     return None
-
-
-def _print_progress(step: str, done_bytes: int, total_bytes: int) -> None:
-    if total_bytes:
-        step = f"{step}  {done_bytes / 1e6:.0f}/{total_bytes / 1e6:.0f} MB"
-    end = "\r" if sys.stderr.isatty() and 0 < done_bytes < total_bytes else "\n"
-    sys.stderr.write(f"weights: {step}{end}")
-    sys.stderr.flush()
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """`python -m koemori.models.catalog fetch [NAME]`: print the folder; 0 done, 1 refused or unavailable."""
-    parser = argparse.ArgumentParser(
-        prog="python -m koemori.models.catalog", description=__doc__.splitlines()[0]
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    fetch = commands.add_parser("fetch", help="make sure a model is here and print its folder")
-    fetch.add_argument("name", nargs="?", default=DEFAULT_MODEL)
-    commands.add_parser("list", help="print names, sizes and licences")
-    options = parser.parse_args(arguments)
-    if options.command == "list":
-        for entry in catalog().values():
-            sys.stdout.write(f"{entry.name}\t{entry.size_bytes}\t{entry.licence}\t{entry.title}\n")
-        return 0
-    try:
-        folder = ensure_model(options.name, progress=_print_progress)
-    except ModelError as failure:
-        sys.stderr.write(f"{failure}\n")
-        return 1
-    sys.stdout.write(f"{folder}\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

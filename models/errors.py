@@ -3,9 +3,13 @@
 ModelError
 ├── ModelUnavailableError     weights that no source could supply
 ├── ModelDigestError          weights whose bytes are not the pinned ones
+├── ModelFormatError          a folder that holds no whole CTranslate2 Whisper model
 ├── ModelStorageError         no room, or no right, to keep the weights
 ├── WorkerPoolClosedError     a request to a pool that is closing
 ├── WorkerPoolBusyError       a request to a pool that has no room for it
+├── WorkerFailedError         a worker process that cannot be started or kept alive
+├── DiarizationUnavailableError   no way to tell speakers apart on this machine
+├── VocabularyError           a vocabulary file that does not fit
 └── TranscriptionError        a window that the model failed on
 """
 
@@ -45,6 +49,18 @@ class ModelDigestError(ModelError):
         self.came = came
 
 
+class ModelFormatError(ModelError):
+    """A folder that is not a whole CTranslate2 Whisper model; the sentence says what it seems to be."""
+
+    code = "model-format"
+
+    def __init__(self, place: str, expected: str, came: str) -> None:
+        super().__init__(f"{place}: expected {expected}; got {came}")
+        self.place = place
+        self.expected = expected
+        self.came = came
+
+
 class ModelStorageError(ModelError):
     """The weights cannot be kept where they belong: the disk is full or the folder cannot be written."""
 
@@ -80,3 +96,30 @@ class TranscriptionError(ModelError):
     """The model failed on one window; the utterance is lost to assistance, never to the recording."""
 
     code = "transcription"
+
+
+class WorkerFailedError(ModelError):
+    """A worker process could not be started, or dies on everything it is given."""
+
+    code = "worker-failed"
+
+    def __init__(self, expected: str, came: str) -> None:
+        super().__init__(f"worker: expected {expected}; got {came}")
+
+
+class DiarizationUnavailableError(ModelError):
+    """Speakers cannot be told apart here; texts then say `unknown`, nobody is invented."""
+
+    code = "diarization-unavailable"
+
+    def __init__(self, missing: str) -> None:
+        super().__init__(f"diarization: expected {missing}; it is not there")
+
+
+class VocabularyError(ModelError):
+    """A vocabulary file that does not fit; the sentence names place and expectation."""
+
+    code = "vocabulary"
+
+    def __init__(self, place: str, expected: str, came: str) -> None:
+        super().__init__(f"{place}: expected {expected}; got {came}")

