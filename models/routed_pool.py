@@ -1,0 +1,41 @@
+"""Two models behind one `WorkerPool`: a small one for partials, a larger one for finals."""
+
+from __future__ import annotations
+
+import asyncio
+
+from koemori.models.ports import Load, LoadLevel, TranscriptionRequest, WorkerPool
+from koemori.models.types import Hypothesis
+
+
+class RoutedWorkerPool:
+    """Sends partials to one pool, and finals, asked in advance or not, to another; owns both.
+
+    Each pool keeps its own queue and its own load. Both may share the machine's cores, so what either is
+    short of is shed for both: the level is the higher of the two, where partials alone count up to
+    `PARTIALS_OFF`, since no final is refused for their sake.
+    """
+
+    def __init__(self, partials: WorkerPool, finals: WorkerPool) -> None:
+        self.model_id = finals.model_id
+        self.capacity = partials.capacity + finals.capacity
+        self.partials = partials
+        self.finals = finals
+
+    @property
+    def load(self) -> Load:
+        """Of both together; see `WorkerPool`."""
+        partials, finals = self.partials.load, self.finals.load
+        return Load(
+            level=max(min(partials.level, LoadLevel.PARTIALS_OFF), finals.level),
+            partial_interval_ms=partials.partial_interval_ms,
+            waiting=partials.waiting + finals.waiting,
+        )
+
+    async def transcribe(self, request: TranscriptionRequest) -> Hypothesis:
+        """Ask the pool for the request's purpose; see `WorkerPool`."""
+        return await (self.finals if request.final else self.partials).transcribe(request)
+
+    async def aclose(self) -> None:
+        """Close both; see `WorkerPool`."""
+        await asyncio.gather(self.partials.aclose(), self.finals.aclose())
