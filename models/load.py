@@ -50,10 +50,11 @@ class LoadConfig:
         full_share: Above it, with partials as rare as they get, they are turned off.
         large_share: Windows become ordinary again below this share of finals.
         delay_ms: Finals that wait longer make partials rarer; half of it lets them come more often.
+        off_delay_ms: Finals that wait longer beside the rarest partials turn partials off.
         large_delay_ms: Finals that wait longer without partials get larger windows.
         shed_delay_ms: Finals that wait longer with large windows are refused; also the delay to which the
             queue is held then.
-        percentile: Which part of the finals' delays is meant by the three delays.
+        percentile: Which part of the finals' delays is meant by the four delays.
         window_ms: How far back delays and refusals count.
         up_after_ms: How long it must be too much before more is shed, and least time between two steps.
         down_after_ms: How long it must be well before less is shed, and least time between two steps.
@@ -70,9 +71,10 @@ class LoadConfig:
     full_share: float = 0.92
     large_share: float = 0.7
     delay_ms: float = 400
+    off_delay_ms: float = 600
     large_delay_ms: float = 1000
     shed_delay_ms: float = 2000
-    percentile: float = 0.9
+    percentile: float = 0.8
     window_ms: float = 6000
     up_after_ms: float = 2000
     down_after_ms: float = 6000
@@ -267,7 +269,7 @@ class LoadControl:
                 return self.share > config.busy_share or self._delay_ms > config.delay_ms
             case LoadLevel.PARTIALS_REDUCED:
                 rarest = self.partial_interval_ms >= config.most_partial_interval_ms
-                return rarest and (self.share > config.full_share or self._delay_ms > config.delay_ms)
+                return rarest and (self.share > config.full_share or self._delay_ms > config.off_delay_ms)
             case LoadLevel.PARTIALS_OFF:
                 return self._delay_ms > config.large_delay_ms
             case LoadLevel.LARGE_WINDOWS:
