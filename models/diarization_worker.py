@@ -18,7 +18,7 @@ from koemori.models.diarization import PipelineConfig, SpeakerPipeline
 from koemori.models.errors import DiarizationUnavailableError
 
 _NETWORK_EVENTS = frozenset(
-    {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto", "socket.bind"}
+    {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto", "socket.sendmsg"}
 )
 
 
@@ -51,7 +51,7 @@ def refuse_network(event: str, _arguments: tuple[Any, ...]) -> None:
     """An audit hook: no network, whatever a library thinks.
 
     Raises:
-        PermissionError: On connecting, binding, sending and looking names up.
+        PermissionError: On connecting, sending and looking names up.
     """
     if event in _NETWORK_EVENTS:
         raise PermissionError(f"diarization worker: expected no network; got {event}")
