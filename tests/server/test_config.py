@@ -57,6 +57,41 @@ def test_the_config_variable_names_the_file(tmp_path: Path, monkeypatch: pytest.
         ),
         ("[cti]\ntoken = 'geheim'\n", r"cti\.token: expected a file name in token_file or the variable"),
         ("[server\n", r"koemori\.toml: expected TOML; got"),
+        ("[models]\nworkers = 0\n", r'models\.workers: expected "auto" or a whole number from 1 to 256'),
+        ("[models]\nworkers = true\n", r'models\.workers: expected "auto" or a whole number'),
+        (
+            "[models]\nbatch_size = 65\n",
+            r'models\.batch_size: expected "auto" or a whole number from 1 to 64',
+        ),
+        (
+            "[models]\nlanguage = 'jp'\n",
+            r'models\.language: expected a language code such as ja or en, or "auto"',
+        ),
+        ("[queues.support]\nlanguage = 'jp'\n", r"queues\.support\.language: expected a language code"),
+        (
+            "[models]\nname = ' '\n",
+            r"models\.name: expected a catalogue name, a folder or a hub id; got an empty",
+        ),
+        (
+            "[models]\nsha256 = 'd01c'\n",
+            r"models\.sha256: expected 64 hexadecimal digits.*; got 4 characters",
+        ),
+        ("[models]\ndevice = 'gpu'\n", r"models\.device: expected input should be 'cpu', 'cuda' or 'auto'"),
+        ("[models]\ndevice_index = [0, 0]\n", r"models: expected device_index with each GPU once"),
+        (
+            "[models]\ncompute_type = 'float16'\n",
+            r"models: expected compute_type int8, .* on a CPU, or device cuda for float16",
+        ),
+        (
+            f"[models]\npartial_sha256 = '{'0' * 64}'\n",
+            r"models: expected partial_sha256 beside a partial_model",
+        ),
+        ("[diarization]\nenabled = true\n", r"diarization: expected a pipeline, or a segmentation"),
+        (
+            "[diarization]\npipeline = 'a'\nembedding = 'b'\n",
+            r"diarization: expected either a pipeline or single files; got both",
+        ),
+        ("[diarization]\nsha256 = { 'a.bin' = '12' }\n", r"diarization: expected for a\.bin 64 hexadecimal"),
     ],
 )
 def test_a_mistake_in_the_file_is_one_sentence(tmp_path: Path, text: str, sentence: str) -> None:
@@ -64,6 +99,37 @@ def test_a_mistake_in_the_file_is_one_sentence(tmp_path: Path, text: str, senten
         load_settings(_file(tmp_path, text))
     assert "\n" not in str(caught.value).removesuffix("\n")
     assert "geheim" not in str(caught.value)
+
+
+def test_models_queues_and_gpus_are_set_by_file_and_by_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = _file(
+        tmp_path,
+        f"[models]\nname = 'large-v3-turbo'\nsha256 = '{'A' * 64}'\npartial_model = 'base'\ndevice = 'cuda'\n"
+        "compute_type = 'int8_float16'\ndevice_index = [0, 1]\n[queues.english]\nlanguage = 'en'\n",
+    )
+    monkeypatch.setenv("KOEMORI_MODELS__DEVICE_INDEX", "[2]")
+    monkeypatch.setenv("KOEMORI_MODELS__WORKERS", "3")
+    monkeypatch.setenv("KOEMORI_MODELS__VOCABULARY", '["words.toml"]')
+    settings = load_settings(path)
+    assert settings.models.sha256 == "a" * 64
+    assert (settings.models.device_index, settings.models.workers) == ((2,), 3)
+    assert settings.models.vocabulary == (Path("words.toml"),)
+    assert settings.queues["english"].language == "en"
+
+
+def test_a_list_in_a_variable_that_is_no_json_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KOEMORI_MODELS__DEVICE_INDEX", "0,1")
+    with pytest.raises(SettingsError, match=r"KOEMORI_MODELS: expected lists as JSON, such as \[0, 1\]"):
+        load_settings()
+
+
+def test_a_hub_id_is_told_from_names_and_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models" / "mine").mkdir(parents=True)
+    for name, hub in (("base", False), ("models/mine", False), ("owner/name@v1", True)):
+        assert load_settings(_file(tmp_path, f"[models]\nname = '{name}'\n")).models.names_hub_model is hub
 
 
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:

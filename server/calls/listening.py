@@ -1,0 +1,48 @@
+"""How a call is listened to: language and words, fixed by the queue it came through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from koemori.models.languages import DETECT
+from koemori.server.config import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """What the recogniser is told about a call.
+
+    Attributes:
+        language: Whisper's code; empty lets it detect the language of each utterance.
+        vocabulary: Files of words to listen for, the later ones beside the earlier.
+        partials: Whether text is shown while someone still speaks.
+    """
+
+    language: str
+    vocabulary: tuple[Path, ...]
+    partials: bool
+
+
+def listening_for(settings: Settings, queue: str | None) -> Listening:
+    """Look up how a call of this queue is listened to.
+
+    Args:
+        settings: All of them.
+        queue: `CallStarted.queue`; None, or one that no section names, gives what [models] says.
+    """
+    models = settings.models
+    own = settings.queues.get(queue) if queue is not None else None
+    language = models.language if own is None or own.language is None else own.language
+    vocabulary = models.vocabulary if own is None else (*models.vocabulary, *own.vocabulary)
+    return Listening(
+        language="" if language == DETECT else language,
+        vocabulary=tuple(dict.fromkeys(vocabulary)),
+        partials=models.partials,
+    )
+
+
+def languages_wanted(settings: Settings) -> frozenset[str]:
+    """Every language that some call may be held to; the empty text stands for detection."""
+    queues = (None, *settings.queues)
+    return frozenset(listening_for(settings, queue).language for queue in queues)

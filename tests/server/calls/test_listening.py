@@ -1,0 +1,41 @@
+"""Language and words of a call are fixed by its queue."""
+
+from pathlib import Path
+
+import pytest
+from koemori.server.calls.listening import Listening, languages_wanted, listening_for
+from koemori.server.config import QueueSettings, Settings
+from koemori.server.model_settings import ModelSettings
+
+pytestmark = pytest.mark.unit
+
+HOUSE, SHOP = Path("house.toml"), Path("shop.toml")
+
+
+def settings() -> Settings:
+    return Settings(
+        models=ModelSettings(vocabulary=(HOUSE,)),
+        queues={
+            "shop": QueueSettings(vocabulary=(SHOP, HOUSE)),
+            "english": QueueSettings(language="en"),
+            "any": QueueSettings(language="auto"),
+        },
+    )
+
+
+@pytest.mark.parametrize("queue", [None, "unheard-of"])
+def test_a_call_without_a_known_queue_is_heard_as_the_models_section_says(queue: str | None) -> None:
+    assert listening_for(settings(), queue) == Listening("ja", (HOUSE,), partials=True)
+
+
+def test_a_queue_adds_its_words_and_may_have_its_own_language() -> None:
+    assert listening_for(settings(), "shop") == Listening("ja", (HOUSE, SHOP), partials=True)
+    assert listening_for(settings(), "english") == Listening("en", (HOUSE,), partials=True)
+
+
+def test_auto_leaves_the_language_to_the_recogniser() -> None:
+    assert listening_for(settings(), "any").language == ""
+
+
+def test_every_language_that_a_call_may_need_is_known_beforehand() -> None:
+    assert languages_wanted(settings()) == {"ja", "en", ""}

@@ -1,0 +1,47 @@
+"""The models that the settings name are fetched, held to their pins and to the languages of the queues."""
+
+from pathlib import Path
+
+import pytest
+from koemori.models.errors import ModelDigestError, ModelFormatError
+from koemori.models.model_folder import folder_digest
+from koemori.server.calls.recogniser import fetch_models, model_sources
+from koemori.server.config import QueueSettings, Settings
+from koemori.server.model_settings import ModelSettings
+
+from tests.fakes.whisper_folder import write_whisper_folder
+
+pytestmark = pytest.mark.integration
+
+
+def test_one_model_or_two_are_found_and_held_to_their_own_pins(tmp_path: Path) -> None:
+    large = write_whisper_folder(tmp_path / "large", mel_bands=128)
+    small = write_whisper_folder(tmp_path / "small")
+    models = ModelSettings(name=str(large), sha256=folder_digest(large))
+    assert fetch_models(Settings(models=models)) == (large, None)
+    models = models.model_copy(update={"partial_model": str(small), "partial_sha256": folder_digest(small)})
+    assert fetch_models(Settings(models=models)) == (large, small)
+    models = models.model_copy(update={"partial_sha256": folder_digest(large)})
+    with pytest.raises(ModelDigestError, match=f"small: expected sha256 {folder_digest(large)}"):
+        fetch_models(Settings(models=models))
+    models = models.model_copy(update={"partials": False})
+    assert fetch_models(Settings(models=models)) == (large, None)
+
+
+def test_an_english_only_model_is_refused_for_japanese_queues(tmp_path: Path) -> None:
+    folder = write_whisper_folder(tmp_path / "base.en", vocabulary=51864)
+    english = ModelSettings(name=str(folder), language="en")
+    assert fetch_models(Settings(models=english)) == (folder, None)
+    for language, named in (("ja", "ja"), ("auto", "detection")):
+        queues = {"shop": QueueSettings(language=language)}
+        with pytest.raises(
+            ModelFormatError, match=f"multilingual model for language {named}; got an English"
+        ):
+            fetch_models(Settings(models=english, queues=queues))
+
+
+def test_settings_win_over_the_catalogues_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KOEMORI_MODEL_HUB", "1")
+    monkeypatch.setenv("KOEMORI_MODEL_CACHE", "/elsewhere")
+    sources = model_sources(ModelSettings(cache_dir=tmp_path, wheels=False))
+    assert (sources.cache_dir, sources.wheels, sources.hub) == (tmp_path, False, True)
