@@ -1,7 +1,9 @@
 """Digits as they are spoken and written: 「080の1111の2301」, 「ゼロハチゼロ」, 「八〇九〇」.
 
 A run of digits keeps its groups, because people read numbers in groups and the groups carry meaning
-(area codes, parts of a phone number said one by one).
+(area codes, parts of a phone number said one by one). Recognisers write a number that was read out as if it
+were an amount (「2万881」, 「6,670」, 「二百三」); such a group is given in digits. The utterance stays as it
+was written: a run is the normal form for extraction, and says where it was found.
 """
 
 from __future__ import annotations
@@ -18,9 +20,35 @@ _KANA: Final = {
     "ロク": "6", "ナナ": "7", "シチ": "7", "ハチ": "8", "キュウ": "9", "キュー": "9",
 }  # fmt: skip
 _DIGIT: Final = re.compile(
-    "|".join([r"[0-9]", "[〇零一二三四五六七八九]", *sorted(_KANA, key=len, reverse=True)])
+    "|".join(
+        [
+            r"[0-9]",
+            "[〇零一二三四五六七八九]",
+            *sorted(_KANA, key=len, reverse=True),
+        ]
+    )
 )
-_SEPARATOR: Final = re.compile(r"(?:の|ノ|ー|-|‐|−|–|—|ハイフン|、|,|\s|えーと|えっと|ええと){1,3}")
+_SEPARATOR: Final = re.compile(
+    r"(?:の|ノ|ー|-|‐|−|–|—|ハイフン|ダッシュ|、|,|\s|エート|エーット|エット|エエト|エー|アー|アノ(?=ー|、|\s)){1,4}"
+)
+_ROUND_ZEROS: Final = re.compile("(?<=[0-9〇])[○◯]+|[○◯]+(?=[0-9〇])")
+_THOUSANDS: Final = re.compile(r"[1-9][0-9]{0,2}(?:,[0-9]{3})+(?![0-9,])")
+_ONE: Final = "[1-9一二三四五六七八九]"
+_BELOW_10000: Final = (
+    rf"(?=[1-9一二三四五六七八九十百千])(?:{_ONE}?千)?(?:{_ONE}?百)?(?:{_ONE}?十)?(?:{_ONE}(?![0-9]))?"
+)
+_MYRIADS: Final = re.compile(
+    rf"(?P<high>[0-9]{{1,4}}|{_BELOW_10000})万(?P<low>[0-9]{{1,4}}(?![0-9])|{_BELOW_10000})"
+)
+_HUNDREDS: Final = re.compile(rf"(?P<unit>{_ONE}[千百])(?P<low>[0-9]{{1,3}}(?![0-9]))")
+_COUNTED: Final = re.compile(
+    rf"(?=[1-9一二三四五六七八九]?[十百千])(?!十(?!{_ONE})|[百千](?!{_ONE}))(?P<low>{_BELOW_10000})"
+)
+_UNITS: Final = {"十": 10, "百": 100, "千": 1000}
+_ONES: Final = {character: int(digit) for character, digit in _KANJI.items()}
+_CONFIRMING: Final = re.compile("デスネ|デゴザイマスネ|デヨロシイ|デ間違イ|デオ間違イ|トイウコト")
+_APART: Final = frozenset("、, \u3000")
+_FEWEST_REPEATED: Final = 3
 _FEWEST_KANA: Final = 3
 _PHONE_GROUPS: Final = re.compile(
     r"0[5789]0-\d{4}-\d{4}|0\d-\d{4}-\d{4}|0\d{2}-\d{3}-\d{4}|0\d{3}-\d{2}-\d{4}"
@@ -53,9 +81,25 @@ def digit_runs(text: str) -> list[DigitRun]:
         if run is None:
             position += 1
         else:
-            runs += _split_phone(run)
+            runs += [part for said in _split_repetition(run, normal) for part in _split_phone(said)]
             position = run.end
     return runs
+
+
+def _split_repetition(run: DigitRun, normal: str) -> list[DigitRun]:
+    """「2301、2301ですね」 is one number said twice."""
+    half, odd = divmod(len(run.groups), 2)
+    if odd or run.groups[:half] != run.groups[half:] or not _CONFIRMING.match(normal, run.end):
+        return [run]
+    end = run.starts[half]
+    while normal[end - 1] in _APART:
+        end -= 1
+    if end == run.starts[half] or len("".join(run.groups[:half])) < _FEWEST_REPEATED:
+        return [run]
+    return [
+        DigitRun(run.groups[:half], run.start, end, run.starts[:half]),
+        DigitRun(run.groups[half:], run.starts[half], run.end, run.starts[half:]),
+    ]
 
 
 def _split_phone(run: DigitRun) -> list[DigitRun]:
@@ -71,7 +115,10 @@ def _split_phone(run: DigitRun) -> list[DigitRun]:
 
 
 def _katakana(text: str) -> str:
-    """Same length: full-width digits narrow, hiragana as katakana except the particle の."""
+    """Same length: full-width digits narrow, hiragana as katakana except the particle の.
+
+    A circle is a zero beside a digit, a bullet elsewhere.
+    """
     out = []
     for character in text:
         narrow = unicodedata.normalize("NFKC", character)
@@ -79,35 +126,81 @@ def _katakana(text: str) -> str:
         out.append(
             chr(ord(character) + 0x60) if "ぁ" <= character <= "ゖ" and character != "の" else character
         )
-    return "".join(out)
+    return _ROUND_ZEROS.sub(lambda circles: "〇" * len(circles.group()), "".join(out))
 
 
 def _run_at(normal: str, start: int) -> DigitRun | None:
     groups: list[str] = []
     starts: list[int] = []
-    kana = 0
-    others = 0
-    position = start
-    end = start
-    group = ""
+    kana = others = 0
+    end = position = start
     while True:
-        digit = _DIGIT.match(normal, position)
-        if digit is not None:
-            word = digit.group()
-            if not group:
-                starts.append(position)
-            kana += word in _KANA
-            others += word not in _KANA
-            group += _KANJI.get(word) or _KANA.get(word) or word
-            position = end = digit.end()
-            continue
-        if group:
-            groups.append(group)
-            group = ""
-        separator = _SEPARATOR.match(normal, position) if groups else None
-        if separator is None or _DIGIT.match(normal, separator.end()) is None:
+        amount = _amount_at(normal, position)
+        group = amount or _digits_at(normal, position)
+        if group is None:
+            break
+        groups.append(group.digits)
+        starts.append(position)
+        kana += group.kana
+        others += group.others
+        end = group.end
+        separator = _SEPARATOR.match(normal, end)
+        if separator is None:
             break
         position = separator.end()
     if not groups or (others == 0 and kana < _FEWEST_KANA):
         return None
     return DigitRun(tuple(groups), start, end, tuple(starts))
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    digits: str
+    end: int
+    kana: int
+    others: int
+
+
+def _digits_at(normal: str, start: int) -> _Group | None:
+    """Digits said one by one."""
+    digits = ""
+    kana = others = 0
+    position = start
+    while (match := _DIGIT.match(normal, position)) is not None:
+        word = match.group()
+        kana += word in _KANA
+        others += word not in _KANA
+        digits += _KANJI.get(word) or _KANA.get(word) or word
+        position = match.end()
+    return _Group(digits, position, kana, others) if digits else None
+
+
+def _amount_at(normal: str, start: int) -> _Group | None:
+    """A number written as an amount: with thousands apart, or with 万, 千, 百, 十.
+
+    A number that ends in 万 is left to the reader of amounts: 「30万」 is the run 30 before a 万.
+    """
+    thousands = _THOUSANDS.match(normal, start)
+    if thousands is not None:
+        return _Group(thousands.group().replace(",", ""), thousands.end(), 0, 1)
+    for pattern in (_MYRIADS, _HUNDREDS, _COUNTED):
+        match = pattern.match(normal, start)
+        if match is not None:
+            parts = match.groupdict()
+            high = _value(parts.get("high") or "") * 10_000 + _value(parts.get("unit") or "")
+            return _Group(str(high + _value(parts["low"])), match.end(), 0, 1)
+    return None
+
+
+def _value(written: str) -> int:
+    """「二百三」 → 203, 「881」 → 881, nothing → 0."""
+    if written.isascii():
+        return int(written or "0")
+    total, count = 0, 0
+    for character in written:
+        if character in _UNITS:
+            total += (count or 1) * _UNITS[character]
+            count = 0
+        else:
+            count = _ONES[character] if character in _ONES else int(character)
+    return total + count
