@@ -83,6 +83,7 @@ class ProcessWorkerPool:
         batches: Batches answered.
         windows: Windows answered, failures included.
         busy_ms: Time that workers spent on them, all workers together.
+        cpu_ms: Processor time of it.
     """
 
     def __init__(
@@ -97,7 +98,7 @@ class ProcessWorkerPool:
         self.model_id = ""
         self.capacity = workers * spec.batch_size
         self.restarts = self.batches = self.windows = 0
-        self.busy_ms = 0.0
+        self.busy_ms = self.cpu_ms = 0.0
         self._spec = spec
         self._limits = limits
         self._command = command
@@ -244,6 +245,7 @@ class ProcessWorkerPool:
         self.batches += 1
         self.windows += len(came.answers)
         self.busy_ms += came.work_us / 1000
+        self.cpu_ms += came.cpu_us / 1000
         now_ms = _now_ms()
         self._scheduler.finish(flight.batch, now_ms)
         for job, answer in zip(flight.batch.jobs, came.answers, strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from koemori.models.errors import WorkerPoolClosedError
 from koemori.models.ports import Load, LoadLevel, TranscriptionRequest, WorkerPool
 from koemori.models.types import Hypothesis
 
@@ -21,6 +22,7 @@ class RoutedWorkerPool:
         self.capacity = partials.capacity + finals.capacity
         self.partials = partials
         self.finals = finals
+        self._closing = False
 
     @property
     def load(self) -> Load:
@@ -34,8 +36,11 @@ class RoutedWorkerPool:
 
     async def transcribe(self, request: TranscriptionRequest) -> Hypothesis:
         """Ask the pool for the request's purpose; see `WorkerPool`."""
+        if self._closing:
+            raise WorkerPoolClosedError
         return await (self.finals if request.final else self.partials).transcribe(request)
 
     async def aclose(self) -> None:
         """Close both; see `WorkerPool`."""
+        self._closing = True
         await asyncio.gather(self.partials.aclose(), self.finals.aclose())

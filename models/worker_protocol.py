@@ -89,10 +89,12 @@ class Answers:
 
     Attributes:
         work_us: Wall time in microseconds from the last byte of the question to this answer.
+        cpu_us: The worker's processor time meanwhile.
     """
 
     number: int
     work_us: int
+    cpu_us: int
     answers: tuple[Hypothesis | Failure, ...]
 
 
@@ -134,6 +136,7 @@ def encode(message: Message) -> list[bytes | memoryview]:
                 "kind": "answers",
                 "number": message.number,
                 "work_us": message.work_us,
+                "cpu_us": message.cpu_us,
                 "answers": answers,
             }
     text = json.dumps(header, default=_plain_number, separators=(",", ":")).encode("ascii")
@@ -224,7 +227,7 @@ def _read(header: dict[str, Any], payload: bytearray) -> Message:
         raise ValueError("a payload without work")
     if kind == "answers":
         answers = tuple(_read_answer(plain) for plain in header["answers"])
-        return Answers(header["number"], header["work_us"], answers)
+        return Answers(header["number"], header["work_us"], header["cpu_us"], answers)
     if kind == "ready":
         return Ready(header["model"], header["resident"])
     if kind == "refused":

@@ -17,7 +17,7 @@ class WorkerSpec:
         folder: A CTranslate2 Whisper folder, as `ensure_model` returns it.
         config: How windows are cut and decoded, and on which device.
         device_indices: GPUs; the workers are dealt out over them in turn. Ignored on CPU.
-        batch_size: Windows that a worker takes at once; more than one gains nothing on CPU.
+        batch_size: Windows that a worker takes at once.
         batch_wait_ms: How long an idle worker waits for a batch to fill.
     """
 

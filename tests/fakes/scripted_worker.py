@@ -23,7 +23,7 @@ COMMAND = (sys.executable, "-P", str(Path(__file__).resolve()))
 
 
 class ObedientTranscriber:
-    """Says `<prompt>/<start_ms>/<sum of the samples>`; its word's `heard` is `<effort>/<size of the batch>`."""
+    """Says `<prompt>/<start_ms>/<sum of the samples>`; the word's `heard` is `<effort>/<batch size>`."""
 
     def __init__(self, load: LoadModel) -> None:
         self.model_id = f"scripted-{load.config['compute_type']}-{load.config['device_index']}@0"

@@ -63,7 +63,9 @@ messages = st.one_of(
     st.builds(Ready, texts, times),
     st.builds(Refused, texts, texts),
     st.builds(Work, times, st.sampled_from(Effort), st.lists(requests, max_size=4).map(tuple)),
-    st.builds(Answers, times, times, st.lists(hypotheses | st.builds(Failure, texts), max_size=3).map(tuple)),
+    st.builds(
+        Answers, times, times, times, st.lists(hypotheses | st.builds(Failure, texts), max_size=3).map(tuple)
+    ),
 )
 
 
@@ -147,7 +149,7 @@ def test_a_header_over_the_limit_is_not_sent() -> None:
         b'{"kind":"other"}',
         b'{"kind":"ready"}',
         b'{"kind":"work","number":1,"effort":"full","requests":[{"span":[0,1,7]}]}',
-        b'{"kind":"answers","number":1,"work_us":1,"answers":[{"text":"secret"}]}',
+        b'{"kind":"answers","number":1,"work_us":1,"cpu_us":1,"answers":[{"text":"secret"}]}',
         b"\xff\xff",
     ],
 )
@@ -170,6 +172,6 @@ def test_samples_of_other_shapes_in_memory_come_out_as_float32() -> None:
 def test_numbers_of_numpy_come_out_as_numbers() -> None:
     word = Word("は", int(np.int64(3)), np.int64(4), np.float32(0.1))  # type: ignore[arg-type]
     said = Hypothesis((word,), "は", "ja", 4, "m", 0.0, np.float64(-0.1), 1.0)
-    (came,) = Decoder().push(laid_out(Answers(1, 2, (said,))))
-    assert came == Answers(1, 2, (said,))
+    (came,) = Decoder().push(laid_out(Answers(1, 2, 3, (said,))))
+    assert came == Answers(1, 2, 3, (said,))
     assert type(came.answers[0].words[0].probability) is float
