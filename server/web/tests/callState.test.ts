@@ -3,6 +3,7 @@ import type { CallEvent } from "../src/api/events";
 import { applyAll, callState, emptyCall, missingFrom, settleUpTo } from "../src/live/callState";
 import {
   alert,
+  assistance,
   CALL,
   caseRevision,
   checklist,
@@ -141,8 +142,8 @@ describe("what the latest word is", () => {
     expect(state.utterances.map((said) => said.start_ms)).toEqual([1000, 5000]);
   });
 
-  test("text latency is from the end of the words to their text", () => {
-    const state = read([started(), utterance({ seq: 2, end_ms: 3000, at_ms: 3000, emitted_ms: 3900 })]);
-    expect(state.textLatencyMs).toBe(900);
+  test("an older word on assistance never replaces a newer one", () => {
+    const state = read([started(), assistance({ seq: 5, level: "normal" }), assistance({ seq: 3 })]);
+    expect(state.assistance?.level).toBe("normal");
   });
 });

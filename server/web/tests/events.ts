@@ -1,5 +1,6 @@
 import type {
   Alert,
+  Assistance,
   CallEnded,
   CallEvent,
   CallStarted,
@@ -10,6 +11,7 @@ import type {
   Guidance,
   PartialText,
   Quarantined,
+  Stages,
   Utterance,
 } from "../src/api/events";
 
@@ -124,6 +126,20 @@ export const gap = (event: Some<Gap>): Gap => ({
   ...event,
 });
 
+export const assistance = (event: Some<Assistance>): Assistance => ({
+  ...base(event.seq * 1000),
+  type: "assistance",
+  level: "partials_reduced",
+  ...event,
+});
+
+/** Stages that sum to `total_ms`; what is not given went into the decoder. */
+export const stages = (totalMs: number, given: Partial<Stages> = {}): Stages => {
+  const known = { arrive_ms: 0, vad_ms: 0, queue_ms: 0, encode_ms: 0, merge_ms: 0, deliver_ms: 0, ...given };
+  const spent = Object.values(known).reduce((sum, ms) => sum + ms, 0);
+  return { ...known, understand_ms: 0, decode_ms: totalMs - spent, total_ms: totalMs };
+};
+
 export const quarantined = (event: Some<Quarantined>): Quarantined => ({
   ...base(event.seq * 1000),
   type: "quarantined",
@@ -164,5 +180,7 @@ export const wholeCall = (): CallEvent[] => [
   quarantined({ seq: 10 }),
   checklist({ seq: 11, item: "ladder1" }),
   caseRevision({ seq: 12, fields: { customer_name: field("小野寺剛") } }),
-  ended({ seq: 13 }),
+  assistance({ seq: 13 }),
+  assistance({ seq: 14, level: "normal" }),
+  ended({ seq: 15 }),
 ];

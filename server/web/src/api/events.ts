@@ -15,6 +15,9 @@ export type ChecklistChange = Schemas["ChecklistEvent"];
 export type FieldValue = Schemas["WireFieldValue"];
 export type CaseRevision = Schemas["CaseEvent"];
 export type Gap = Schemas["GapEvent"];
+export type Assistance = Schemas["AssistanceEvent"];
+export type AssistanceLevel = Assistance["level"];
+export type Stages = Schemas["WireStages"];
 export type LedgerChannel = Schemas["LedgerChannel"];
 export type CallEnded = Schemas["CallEndedEvent"];
 
@@ -31,6 +34,7 @@ const TYPES: ReadonlySet<string> = new Set<CallEvent["type"]>([
   "checklist",
   "case",
   "gap",
+  "assistance",
   "call_ended",
 ]);
 

@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useParams } from "react-router";
 import { getCall } from "../api/endpoints";
@@ -9,8 +9,10 @@ import { StepList, WarningLadder } from "../desk/Steps";
 import { usePlaybook } from "../desk/usePlaybook";
 import { clock } from "../i18n/format";
 import { emptyCall } from "../live/callState";
+import { CallAssistance } from "../desk/CallAssistance";
 import { Conversation } from "../live/Conversation";
 import { useCall, useDesk } from "../live/DeskLineContext";
+import { textLatency } from "../live/textLatency";
 import { LanguageSwitch } from "../ui/LanguageSwitch";
 import { Problem } from "../ui/Notice";
 import { TopBar } from "../ui/TopBar";
@@ -25,6 +27,7 @@ export function BoardCallPage() {
   const { line } = useDesk();
   const { call: followed } = useCall(callId);
   const call = followed ?? emptyCall(callId);
+  const latency = useMemo(() => textLatency(call.utterances), [call.utterances]);
   const playbook = usePlaybook();
   const now = useNow();
   const [focus, setFocus] = useState<{ utteranceId: string; nonce: number } | null>(null);
@@ -46,12 +49,14 @@ export function BoardCallPage() {
         </Link>
         <span className={classes.duration}>{clock(durationMs)}</span>
         <span className={classes.grow} />
-        <LineDot line={line} textLatencyMs={call.ended === null ? call.textLatencyMs : null} />
+        <LineDot line={line} latency={call.ended === null ? latency : null} />
         <LanguageSwitch />
       </TopBar>
       {error !== null && <Problem error={error} />}
       <main className={classes.reading}>
-        <Conversation call={call} focus={focus} toLatest={0} />
+        <Conversation call={call} focus={focus} toLatest={0}>
+          <CallAssistance call={call} line={line} callMs={durationMs} />
+        </Conversation>
         <aside className={classes.aside}>
           <p className={classes.soft}>{t("board.read_only")}</p>
           <CallFacts about={about} call={call} />

@@ -19,7 +19,7 @@ export function BoardPage() {
     <div className={classes.page}>
       <TopBar title={t("board.title")}>
         <span className={classes.grow} />
-        <LineDot line={line} textLatencyMs={null} />
+        <LineDot line={line} latency={null} />
         <LanguageSwitch />
       </TopBar>
       {stale && board !== null && (
@@ -60,7 +60,7 @@ function Board({ board, current }: { board: Wallboard; current: boolean }) {
           />
         ))}
       </section>
-      <LiveCalls calls={board.calls} nowMs={now} />
+      <LiveCalls calls={board.calls} nowMs={now} current={current} />
       <p className={classes.at}>
         {t("board.at", { time: localTimeWithSeconds(current ? now : board.at, i18n.language) })}
       </p>

@@ -2,19 +2,28 @@ import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import type { CallSummary } from "../api/types";
 import { clock } from "../i18n/format";
+import { AssistanceNote } from "../live/AssistanceNote";
 import { SeverityBadge } from "../ui/Severity";
 import { codeWord } from "../ui/words";
 import classes from "./Board.module.css";
-import { byNeed } from "./thresholds";
+import { byNeed, worstAssistance } from "./thresholds";
+
+interface Props {
+  calls: readonly CallSummary[];
+  nowMs: number;
+  /** Whether the board is up to date; what it shows of the past says nothing of the recordings now. */
+  current: boolean;
+}
 
 /** Live calls, those that need somebody first. */
-export function LiveCalls({ calls, nowMs }: { calls: readonly CallSummary[]; nowMs: number }) {
+export function LiveCalls({ calls, nowMs, current }: Props) {
   const { t } = useTranslation();
   return (
     <section aria-label={t("board.calls")}>
       <h2 className={classes.heading}>
         {t("board.calls")} <span>{calls.length}</span>
       </h2>
+      <AssistanceNote level={current ? worstAssistance(calls) : null} isRecorded={current} />
       {calls.length === 0 ? (
         <p className={classes.none}>{t("board.no_calls")}</p>
       ) : (

@@ -1,3 +1,4 @@
+import type { AssistanceLevel } from "../api/events";
 import type { CallSummary, QueueFigures } from "../api/types";
 
 /** How a figure stands against its threshold; `idle` where there is nothing to judge yet. */
@@ -42,4 +43,18 @@ export function byNeed(a: CallSummary, b: CallSummary): number {
     if (order !== 0) return order;
   }
   return b.severity - a.severity || Date.parse(a.started_at) - Date.parse(b.started_at);
+}
+
+const SHED_IN_ORDER: readonly AssistanceLevel[] = [
+  "normal",
+  "partials_reduced",
+  "partials_off",
+  "large_windows",
+  "shedding",
+];
+
+/** The workers serve every call, so the board says once what the worst off of them loses. */
+export function worstAssistance(calls: readonly CallSummary[]): AssistanceLevel | null {
+  const ranks = calls.map((call) => SHED_IN_ORDER.indexOf(call.assistance ?? "normal"));
+  return SHED_IN_ORDER[Math.max(...ranks, -1)] ?? null;
 }

@@ -1,10 +1,11 @@
 import { Button, Popover, Text, Tooltip } from "@mantine/core";
-import { useState } from "react";
+import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { CallSummary } from "../api/types";
 import { clock, localTime } from "../i18n/format";
 import type { CallState } from "../live/callState";
 import type { LineState } from "../live/liveSocket";
+import { textLatency } from "../live/textLatency";
 import { LanguageSwitch } from "../ui/LanguageSwitch";
 import { useProblemText } from "../ui/Notice";
 import classes from "./Desk.module.css";
@@ -48,6 +49,7 @@ export function CallBar(props: BarProps) {
   const { t } = useTranslation();
   // Without the line the page does not know, and must not say that it does.
   const isKnown = line.phase === "online" || call.ended !== null;
+  const latency = useMemo(() => textLatency(call.utterances), [call.utterances]);
   const recording = isKnown ? recordingState(call, callMs) : "unknown";
   return (
     <>
@@ -82,7 +84,7 @@ export function CallBar(props: BarProps) {
           {other.customer_name ?? other.customer_number ?? other.queue ?? other.call_id}
         </Button>
       ))}
-      <LineDot line={line} textLatencyMs={isLive ? call.textLatencyMs : null} />
+      <LineDot line={line} latency={isLive ? latency : null} />
       {isLive && <HelpButton help={help} />}
       <Button variant="subtle" color="gray" c="var(--k-ink-2)" size="compact-sm" px={6} onClick={onKeys}>
         <kbd className={classes.kbd}>?</kbd>

@@ -8,6 +8,7 @@ import { emptyCall } from "../live/callState";
 import { TopBar } from "../ui/TopBar";
 import { useKeys } from "../ui/useKeys";
 import { useNow } from "../ui/useNow";
+import { CallAssistance } from "./CallAssistance";
 import { CallBar, CallTitle } from "./CallBar";
 import { CasePane } from "./CasePane";
 import classes from "./Desk.module.css";
@@ -80,7 +81,9 @@ export function CallDesk({ callId, summary, others, unsaved, onOpen, onDone }: P
       </TopBar>
       <LineBanner />
       <main className={classes.columns}>
-        <Conversation call={call} focus={focus} toLatest={latest} />
+        <Conversation call={call} focus={focus} toLatest={latest}>
+          <CallAssistance call={call} line={lineState} callMs={callMs} />
+        </Conversation>
         <GuidancePane
           call={call}
           edits={edits}

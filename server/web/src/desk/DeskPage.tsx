@@ -47,7 +47,7 @@ export function DeskPage() {
     <div className={classes.page}>
       <TopBar title={t("desk.title")} unsaved={unsaved}>
         <span className={classes.grow} />
-        <LineDot line={line} textLatencyMs={null} />
+        <LineDot line={line} latency={null} />
         <LanguageSwitch />
       </TopBar>
       <LineBanner />

@@ -1,35 +1,92 @@
-import { Tooltip } from "@mantine/core";
+import { Popover } from "@mantine/core";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { seconds } from "../i18n/format";
 import type { LineState } from "../live/liveSocket";
-import classes from "./Desk.module.css";
+import type { TextLatency } from "../live/textLatency";
+import classes from "./Line.module.css";
 
-/** From here on, words come so late that the agent should know it. */
-const SLOW_TEXT_MS = 4_000;
 const SLOW_ROUND_TRIP_MS = 1_500;
 
-export function LineDot({ line, textLatencyMs }: { line: LineState; textLatencyMs: number | null }) {
+interface Props {
+  line: LineState;
+  /** Of the call on the page; null where there is none, or nothing was said yet. */
+  latency: TextLatency | null;
+}
+
+/** The state of the line, how soon words become text, and on demand where that time goes. */
+export function LineDot({ line, latency }: Props) {
   const { t } = useTranslation();
-  const slow =
-    line.phase === "online" &&
-    ((textLatencyMs ?? 0) > SLOW_TEXT_MS || (line.roundTripMs ?? 0) > SLOW_ROUND_TRIP_MS);
-  const word = slow ? t("line.slow") : t(`line.short.${line.phase}`);
-  const parts = [t(`line.${line.phase}`, { attempt: line.attempt })];
-  if (line.roundTripMs !== null) parts.push(t("line.round_trip", { ms: Math.round(line.roundTripMs) }));
-  if (textLatencyMs !== null) parts.push(t("line.text_latency", { seconds: seconds(textLatencyMs) }));
+  const [opened, setOpened] = useState(false);
+  const online = line.phase === "online";
+  const shown = online ? latency : null;
+  const slow = online && (shown?.isSlow === true || (line.roundTripMs ?? 0) > SLOW_ROUND_TRIP_MS);
   return (
-    <Tooltip label={parts.join("・")} events={{ hover: true, focus: true, touch: true }} multiline maw={360}>
-      <span
-        className={classes.line}
-        tabIndex={0}
-        data-testid="connection"
-        data-state={line.phase}
-        data-slow={slow}
-        aria-label={parts.join("・")}
-      >
-        <span className={classes.dot} aria-hidden="true" />
-        {word}
-      </span>
-    </Tooltip>
+    <Popover opened={opened} onChange={setOpened} withArrow position="bottom-end" width={380}>
+      <Popover.Target>
+        <button
+          type="button"
+          className={classes.line}
+          onClick={() => setOpened(!opened)}
+          aria-haspopup="dialog"
+          title={t("line.details")}
+          data-testid="connection"
+          data-state={line.phase}
+          data-slow={slow}
+        >
+          <span className={classes.dot} aria-hidden="true" />
+          {slow ? t("line.slow") : t(`line.short.${line.phase}`)}
+          {shown !== null && (
+            <span data-testid="text-latency">
+              {t("line.text_after", { seconds: seconds(shown.lastMs) })}
+              <span className={classes.usual}>
+                {t("line.text_usual", { seconds: seconds(shown.medianMs) })}
+              </span>
+            </span>
+          )}
+        </button>
+      </Popover.Target>
+      <Popover.Dropdown aria-label={t("line.details")} data-testid="line-details">
+        <p className={classes.state}>{t(`line.${line.phase}`, { attempt: line.attempt })}</p>
+        {shown !== null && <StageTable latency={shown} />}
+        {line.roundTripMs !== null && (
+          <p className={classes.soft}>{t("line.round_trip", { ms: Math.round(line.roundTripMs) })}</p>
+        )}
+      </Popover.Dropdown>
+    </Popover>
+  );
+}
+
+function StageTable({ latency }: { latency: TextLatency }) {
+  const { t } = useTranslation();
+  return (
+    <table className={classes.stages}>
+      <caption>{t("line.stages_caption")}</caption>
+      <thead>
+        <tr>
+          <th scope="col">{t("line.stage_column")}</th>
+          <th scope="col">{t("line.last_column")}</th>
+          <th scope="col">{t("line.median_column")}</th>
+        </tr>
+      </thead>
+      <tbody>
+        {latency.stages.map(({ stage, lastMs, medianMs }) => (
+          <tr key={stage} data-stage={stage}>
+            <th scope="row">
+              {t(`line.stage.${stage}`)} <small>{t(`line.stage_help.${stage}`)}</small>
+            </th>
+            <td>{lastMs}</td>
+            <td>{medianMs}</td>
+          </tr>
+        ))}
+      </tbody>
+      <tfoot>
+        <tr>
+          <th scope="row">{t("line.total")}</th>
+          <td>{latency.lastMs}</td>
+          <td>{latency.medianMs}</td>
+        </tr>
+      </tfoot>
+    </table>
   );
 }

@@ -1,5 +1,5 @@
 import { Button } from "@mantine/core";
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import type { CallState } from "./callState";
 import classes from "./Conversation.module.css";
@@ -12,13 +12,15 @@ interface Props {
   focus: { utteranceId: string; nonce: number } | null;
   /** Raised to go to the newest text (a key was pressed). */
   toLatest: number;
+  /** What stands under the newest words. */
+  children?: ReactNode;
 }
 
 /** How near to the end, in pixels, still counts as reading along. */
 const NEAR_END = 48;
 
 /** Both sides of the call, newest at the bottom; it stays where the reader scrolled to until asked to go on. */
-export function Conversation({ call, focus, toLatest }: Props) {
+export function Conversation({ call, focus, toLatest, children }: Props) {
   const { t } = useTranslation();
   const box = useRef<HTMLDivElement>(null);
   const [following, setFollowing] = useState(true);
@@ -45,7 +47,7 @@ export function Conversation({ call, focus, toLatest }: Props) {
   const goToEnd = () => setFollowing(true);
   useLayoutEffect(() => {
     if (following && box.current !== null) box.current.scrollTop = box.current.scrollHeight;
-  }, [following, items, call.partials, call.ended]);
+  }, [following, items, call.partials, call.ended, call.assistance]);
   useEffect(() => {
     if (focus === null) return;
     const row = box.current?.querySelector(`[data-utterance-id="${CSS.escape(focus.utteranceId)}"]`);
@@ -69,36 +71,46 @@ export function Conversation({ call, focus, toLatest }: Props) {
 
   return (
     <section className={classes.column} aria-label={t("desk.conversation.title")} id="content">
-      <div
-        ref={box}
-        className={classes.scroll}
-        onScroll={onScroll}
-        tabIndex={0}
-        role="log"
-        aria-live="off"
-        data-testid="conversation"
-      >
-        {items.length === 0 && call.partials.length === 0 && (
-          <p className={classes.empty}>{t("desk.conversation.empty")}</p>
-        )}
-        {items.map((item) => (
-          <Row key={item.key} item={item} startedAt={started?.started_at ?? null} repeats={repeats} />
-        ))}
-        {call.partials.map((partial) => (
-          <PartialRow key={partial.utterance_id} partial={partial} />
-        ))}
-        {call.ended !== null && (
-          <p className={classes.divider} data-testid="call-ended">
-            <span>{t("desk.conversation.ended")}</span>
-          </p>
+      <div className={classes.words}>
+        <div
+          ref={box}
+          className={classes.scroll}
+          onScroll={onScroll}
+          tabIndex={0}
+          role="log"
+          aria-live="off"
+          data-testid="conversation"
+        >
+          {items.length === 0 && call.partials.length === 0 && (
+            <p className={classes.empty}>{t("desk.conversation.empty")}</p>
+          )}
+          {items.map((item) => (
+            <Row key={item.key} item={item} startedAt={started?.started_at ?? null} repeats={repeats} />
+          ))}
+          {call.partials.map((partial) => (
+            <PartialRow key={partial.utterance_id} partial={partial} />
+          ))}
+          {call.ended !== null && (
+            <p className={classes.divider} data-testid="call-ended">
+              <span>{t("desk.conversation.ended")}</span>
+            </p>
+          )}
+        </div>
+        {!following && (
+          <Button
+            className={classes.latest ?? ""}
+            size="compact-md"
+            onClick={goToEnd}
+            data-testid="to-latest"
+          >
+            {unread > 0
+              ? t("desk.conversation.latest_new", { count: unread })
+              : t("desk.conversation.latest")}{" "}
+            ↓
+          </Button>
         )}
       </div>
-      {!following && (
-        <Button className={classes.latest ?? ""} size="compact-md" onClick={goToEnd} data-testid="to-latest">
-          {unread > 0 ? t("desk.conversation.latest_new", { count: unread }) : t("desk.conversation.latest")}{" "}
-          ↓
-        </Button>
-      )}
+      {children}
     </section>
   );
 }

@@ -1,5 +1,6 @@
 import type {
   Alert,
+  Assistance,
   CallEnded,
   CallEvent,
   CallStarted,
@@ -43,8 +44,8 @@ export interface CallState {
   caseRevision: CaseRevision | null;
   /** Newest media time any event spoke of. */
   mediaMs: number;
-  /** Milliseconds from the end of the newest live words to their text leaving the service; null when not live. */
-  textLatencyMs: number | null;
+  /** What the recogniser last said it sheds; null until it says anything. */
+  assistance: Assistance | null;
 }
 
 export function emptyCall(callId: string): CallState {
@@ -64,7 +65,7 @@ export function emptyCall(callId: string): CallState {
     checklist: {},
     caseRevision: null,
     mediaMs: 0,
-    textLatencyMs: null,
+    assistance: null,
   };
 }
 
@@ -136,14 +137,18 @@ function applyEvent(state: CallState, event: CallEvent): CallState {
     case "checklist":
       return withChecklist(state, event);
     case "case":
-      return state.caseRevision !== null && state.caseRevision.seq > event.seq
-        ? state
-        : { ...state, caseRevision: event };
+      return { ...state, caseRevision: newer(state.caseRevision, event) };
     case "gap":
       return { ...state, gaps: insertByStart(state.gaps, event) };
+    case "assistance":
+      return { ...state, assistance: newer(state.assistance, event) };
     case "call_ended":
       return { ...state, ended: event, partials: [], mediaMs: Math.max(state.mediaMs, event.duration_ms) };
   }
+}
+
+function newer<T extends { seq: number }>(before: T | null, event: T): T {
+  return before !== null && before.seq > event.seq ? before : event;
 }
 
 function withPartial(state: CallState, event: PartialText): readonly PartialText[] {
@@ -174,10 +179,6 @@ function withUtterance(state: CallState, event: Utterance): CallState {
     ...state,
     utterances: insertByStart(state.utterances, event),
     partials: state.partials.filter((partial) => !settles(event, partial)),
-    textLatencyMs:
-      event.emitted_ms === undefined || event.emitted_ms === null
-        ? state.textLatencyMs
-        : Math.max(0, event.emitted_ms - event.at_ms),
   };
 }
 
