@@ -22,13 +22,14 @@ VAGUE_NAMES = {"utils", "helpers", "manager", "base", "data", "misc", "common"}
 
 HOMES = {
     "aiortc": {"koemori.audio.ingest.webrtc"},
-    "faster_whisper": {"koemori.models.whisper"},
-    "ctranslate2": {"koemori.models.whisper"},
+    "faster_whisper": {"koemori.models.whisper", "koemori.server.bench.offline"},
+    "ctranslate2": {"koemori.models.whisper", "koemori.models.host_probe"},
     "pyannote": {"koemori.models.diarization"},
     "sudachipy": {"koemori.assist.language"},
     "onnxruntime": {"koemori.models.silero_vad"},
+    "matplotlib": {"koemori.server.bench.charts"},
 }
-"""Each heavy library and the only module that may import it."""
+"""Each heavy library and the only modules that may import it; the benchmark's reference is one of its own."""
 
 
 def module_name(path: Path) -> str:

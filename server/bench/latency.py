@@ -1,149 +1,187 @@
-"""Latency of a live call: from the end of words to their events, at the speed of a phone line.
+"""Latency of live calls, one at a time: from the end of words to their events.
 
-Two measures. `emitted`: `emitted_ms - at_ms` of each event, the contract's own. `spoken`: where a script lies
-beside the audio (`<name>.json` with `turns` of speaker, start, end in seconds), from the script's end of the
-turn's words to the last utterance that covers it; this one also counts what the detector adds or cuts.
+`measure` plays each call as it is; `measure_long` plays them looped into one long call and compares its first
+minutes with its last. `koemori.server.bench.figures` says what is measured. At a speed above 1 latency is
+still wall time, counted from the moment at which the audio was due.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
-from pathlib import Path
+import asyncio
+from collections.abc import Sequence
+from typing import Any
 
-from koemori.audio.call import CallId, CallStarted
-from koemori.server.archive.sealing import SealedRecording
-from koemori.server.calls.latency import percentiles
+from koemori.server.bench import process_tree
+from koemori.server.bench.figures import (
+    ALL,
+    Span,
+    character_errors,
+    committed,
+    distribution,
+    emitted,
+    not_assisted_ms,
+    pooled,
+    ranked,
+    ranked_stages,
+    spoken,
+    stages,
+    turns_heard,
+)
+from koemori.server.bench.playing import Played, play
+from koemori.server.bench.process_tree import Watch
+from koemori.server.bench.spelling import total
+from koemori.server.bench.tapes import Tape, looped
 from koemori.server.calls.pipeline import Pipeline
-from koemori.server.calls.ports import Pace
-from koemori.server.calls.session import CallSession, SessionLimits
 from koemori.server.config import Settings
 from koemori.server.telemetry import Metrics
-from koemori.server.wire import AlertEvent, GapEvent, PartialEvent, UtteranceEvent, WireEvent
 
-_SLACK_MS = 400
-"""How far an utterance may begin or end outside its turn and still belong to it."""
-
-
-@dataclass(slots=True)
-class KeepingSink:
-    """An `EventSink` that keeps every event."""
-
-    events: list[WireEvent] = field(default_factory=list)
-
-    async def call_started(self, started: CallStarted) -> None:
-        """See `EventSink`."""
-
-    async def publish(self, event: WireEvent) -> None:
-        """See `EventSink`."""
-        self.events.append(event)
-
-    async def sealed(self, call_id: CallId, recording: SealedRecording) -> None:
-        """See `EventSink`."""
-
-    async def settled(self, call_id: CallId, patience_s: float) -> bool:
-        """See `EventSink`."""
-        return True
+EDGE_MS = 5 * 60_000
+"""Length of the first and of the last part of a long call; half of a call shorter than two."""
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One turn of a script, in milliseconds."""
-
-    speaker: str
-    start_ms: int
-    end_ms: int
-
-
-async def measure(files: list[Path], settings: Settings) -> dict[str, object]:
-    """Play each file at speed 1 and measure; one after the other."""
-    from koemori.audio.ingest.replay import ReplaySource
-
+async def measure(
+    tapes: Sequence[Tape], settings: Settings, speed: float = 1.0, rounds: int = 1
+) -> dict[str, Any]:
+    """Play each tape `rounds` times, one after the other, and measure."""
     metrics = Metrics()
     pipeline = await Pipeline.open(settings, metrics)
-    limits = SessionLimits(settings.assist.queue_ms, settings.assist.drain_s, settings.assist.locale)
-    calls: list[dict[str, object]] = []
-    pooled: dict[str, list[int]] = {}
+    played: list[Played] = []
+    calls: list[dict[str, Any]] = []
     try:
-        for path in files:
-            sink = KeepingSink()
-            session = CallSession(pipeline.ports, sink, metrics, Pace.LIVE, limits)
-            await session.run(ReplaySource(path, None, 1.0))
-            values = emitted(sink.events) | spoken(sink.events, read_turns(path))
-            for name, latencies in values.items():
-                pooled.setdefault(name, []).extend(latencies)
-            calls.append(
-                {"file": path.name, "not_assisted_ms": _not_assisted_ms(sink.events), **_ranked(values)}
-            )
+        for number in range(rounds):
+            for tape in tapes:
+                before_s = process_tree.cpu_s()
+                one = await play(tape, speed, pipeline.ports, metrics, settings)
+                cpu_s = process_tree.cpu_s() - before_s
+                played.append(one)
+                calls.append({"file": tape.name, "round": number + 1, **_of_call(one, cpu_s)})
     finally:
         await pipeline.aclose()
-    return {"unit": "ms", "speed": 1, "overall": _ranked(pooled), "calls": calls}
-
-
-def emitted(events: list[WireEvent]) -> dict[str, list[int]]:
-    """`emitted_ms - at_ms` per kind."""
-    found: dict[str, list[int]] = {"partial": [], "utterance": [], "alert": []}
-    for event in events:
-        if event.type in found and event.emitted_ms is not None:
-            found[event.type].append(event.emitted_ms - event.at_ms)
-    return found
-
-
-def spoken(events: list[WireEvent], turns: list[Turn]) -> dict[str, list[int]]:
-    """From the script's end of words to utterance and alert; from a turn's start to its first partial."""
-    if not turns:
-        return {}
-    found: dict[str, list[int]] = {
-        "utterance_after_words": [],
-        "alert_after_words": [],
-        "first_partial_after_start": [],
+    return {
+        "unit": "ms",
+        "speed": speed,
+        "rounds": rounds,
+        "model_id": pipeline.pool.model_id,
+        "cpu_covers": process_tree.COVERS,
+        "overall": _overall(played),
+        "cpu_s_per_audio_s": _mean_cost(calls, played),
+        "calls": calls,
     }
-    ends: dict[str, Turn] = {}
-    for turn in turns:
-        covered = [event for event in events if isinstance(event, UtteranceEvent) and _covers(event, turn)]
-        if covered and covered[-1].emitted_ms is not None:
-            found["utterance_after_words"].append(covered[-1].emitted_ms - turn.end_ms)
-            ends[covered[-1].utterance_id] = turn
-        partials = [
-            event.emitted_ms - turn.start_ms
-            for event in events
-            if isinstance(event, PartialEvent)
-            and event.speaker.value == turn.speaker
-            and event.emitted_ms is not None
-            and turn.start_ms <= event.at_ms <= turn.end_ms + _SLACK_MS
-        ]
-        if partials:
-            found["first_partial_after_start"].append(min(partials))
-    for event in events:
-        if isinstance(event, AlertEvent) and event.emitted_ms is not None and event.utterance_ids:
-            turn_of = ends.get(event.utterance_ids[-1])
-            if turn_of is not None:
-                found["alert_after_words"].append(event.emitted_ms - turn_of.end_ms)
-    return found
 
 
-def read_turns(audio: Path) -> list[Turn]:
-    """The script beside an audio file; empty when there is none."""
-    path = audio.with_suffix(".json")
-    if not path.is_file():
-        return []
-    rows = json.loads(path.read_text(encoding="utf-8")).get("turns", [])
-    return [Turn(row["speaker"], round(row["start"] * 1000), round(row["end"] * 1000)) for row in rows]
+async def measure_long(
+    tapes: Sequence[Tape], settings: Settings, minutes: float, speed: float = 1.0
+) -> dict[str, Any]:
+    """Play the tapes looped into one call of `minutes` and compare its ends."""
+    tape = looped(tapes, round(minutes * 60_000))
+    metrics = Metrics()
+    pipeline = await Pipeline.open(settings, metrics)
+    watch = Watch(60.0 / speed)
+    watching = asyncio.create_task(watch.run(), name="bench-watch")
+    try:
+        before_s = process_tree.cpu_s()
+        played = await play(tape, speed, pipeline.ports, metrics, settings)
+        cpu_s = process_tree.cpu_s() - before_s
+        watch.take()
+    finally:
+        watching.cancel()
+        await pipeline.aclose()
+    edge_ms = min(EDGE_MS, tape.duration_ms // 2)
+    first = Span(0, edge_ms)
+    last = Span(tape.duration_ms - edge_ms)
+    return {
+        "unit": "ms",
+        "speed": speed,
+        "minutes": minutes,
+        "files": [one.name for one in tapes],
+        "model_id": pipeline.pool.model_id,
+        "cpu_covers": process_tree.COVERS,
+        "edge_minutes": round(edge_ms / 60_000, 2),
+        "overall": _overall([played]),
+        "first": _figures([played], first),
+        "last": _figures([played], last),
+        "last_over_first": _ratios(played, first, last),
+        "resident_mib_by_minute": [round(sample.resident_mib, 1) for sample in watch.samples],
+        "cpu_s_per_audio_s_by_minute": _costs(watch, speed),
+        **_of_call(played, cpu_s, ranks=False),
+    }
 
 
-def _covers(event: UtteranceEvent, turn: Turn) -> bool:
-    middle_ms = (event.start_ms + event.end_ms) // 2
-    return (
-        event.speaker.value == turn.speaker
-        and turn.start_ms - _SLACK_MS <= middle_ms <= turn.end_ms + _SLACK_MS
-    )
+def table(result: dict[str, Any]) -> str:
+    """The overall figures for people."""
+    lines = [f"{'':28}{'p50':>7}{'p95':>7}{'p99':>7}{'n':>7}"]
+    parts = {"": result["overall"]["latency"]}
+    if "first" in result:
+        parts = {"first: ": result["first"]["latency"], "last: ": result["last"]["latency"]}
+    for prefix, figures in parts.items():
+        for name, row in figures.items():
+            values = (row["p50"], row["p95"], row["p99"], row["count"])
+            cells = "".join(f"{'-' if value is None else value:>7}" for value in values)
+            lines.append(f"{prefix + name:28}{cells}")
+    return "\n".join([*lines, f"CPU seconds per second of call: {result['cpu_s_per_audio_s']}"])
 
 
-def _not_assisted_ms(events: list[WireEvent]) -> int:
-    return sum(
-        event.duration_ms for event in events if isinstance(event, GapEvent) and event.cause == "not_assisted"
-    )
+def _of_call(played: Played, cpu_s: float, *, ranks: bool = True) -> dict[str, Any]:
+    seconds = played.tape.duration_ms / 1000
+    heard, turns = turns_heard(played)
+    errors = character_errors(played)
+    return {
+        "seconds": round(seconds, 1),
+        "cpu_s_per_audio_s": round(cpu_s / seconds, 4),
+        "recording_exact": played.exact,
+        "not_assisted_ms": not_assisted_ms(played.events),
+        "turns": turns,
+        "turns_heard": heard,
+        "stable_text": committed(played.events),
+        **({"text": total(errors.values()).figures()} if errors else {}),
+        **({"latency": ranked(_latencies(played))} if ranks else {}),
+    }
 
 
-def _ranked(values: dict[str, list[int]]) -> dict[str, object]:
-    return {name: percentiles(latencies).model_dump() for name, latencies in values.items()}
+def _overall(played: Sequence[Played]) -> dict[str, Any]:
+    latencies = pooled(_latencies(one) for one in played)
+    errors = [one for call in played for one in character_errors(call).values()]
+    return {
+        **_figures(played),
+        "distribution": {name: distribution(values) for name, values in latencies.items()},
+        **({"text": total(errors).figures()} if errors else {}),
+    }
+
+
+def _figures(played: Sequence[Played], span: Span = ALL) -> dict[str, Any]:
+    return {
+        "latency": ranked(pooled(_latencies(one, span) for one in played)),
+        "stages": ranked_stages(stages(one, span) for one in played),
+    }
+
+
+def _latencies(played: Played, span: Span = ALL) -> dict[str, list[int]]:
+    return emitted(played, span) | spoken(played, span)
+
+
+def _ratios(played: Played, first: Span, last: Span) -> dict[str, dict[str, float]]:
+    """Last over first at p50 and p95, per kind that both have."""
+    earlier, later = ranked(_latencies(played, first)), ranked(_latencies(played, last))
+    return {
+        name: {
+            rank: round(later[name][rank] / earlier[name][rank], 3)
+            for rank in ("p50", "p95")
+            if later.get(name, {}).get(rank) and earlier[name][rank]
+        }
+        for name in earlier
+    }
+
+
+def _costs(watch: Watch, speed: float) -> list[float]:
+    return [
+        round((after.cpu_s - before.cpu_s) / (after.at_s - before.at_s) / speed, 4)
+        for before, after in zip(watch.samples, watch.samples[1:], strict=False)
+        if after.at_s > before.at_s
+    ]
+
+
+def _mean_cost(calls: Sequence[dict[str, Any]], played: Sequence[Played]) -> float:
+    lengths = [one.tape.duration_ms for one in played]
+    costs = [float(call["cpu_s_per_audio_s"]) for call in calls]
+    spent = sum(cost * length for cost, length in zip(costs, lengths, strict=True))
+    return round(spent / max(1, sum(lengths)), 4)

@@ -1,0 +1,104 @@
+"""One call through the whole pipeline, as the service runs it, with everything kept that figures need."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from koemori.audio.call import CallId, CallStarted
+from koemori.server.archive.sealing import SealedRecording
+from koemori.server.bench.tapes import Tape, TapeSource
+from koemori.server.calls.ports import CallPorts, Pace
+from koemori.server.calls.session import CallSession, SessionLimits
+from koemori.server.config import Settings
+from koemori.server.telemetry import Metrics
+from koemori.server.wire import WireEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An event and when it came: milliseconds of wall time since the call's first sample was due."""
+
+    event: WireEvent
+    said_ms: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Played:
+    """A call that has been played.
+
+    Attributes:
+        tape: What was played.
+        speed: How fast; None as fast as the models went, where no latency means anything.
+        said: Every event, in order.
+        recording: What was sealed; None when sealing failed.
+        wall_s: From the first sample to the sealed recording.
+    """
+
+    tape: Tape
+    speed: float | None
+    said: tuple[Said, ...]
+    recording: SealedRecording | None
+    wall_s: float
+
+    @property
+    def events(self) -> list[WireEvent]:
+        """Without their times."""
+        return [said.event for said in self.said]
+
+    def behind_ms(self, said: Said, media_ms: int) -> int:
+        """How long after the moment `media_ms` of the call an event came, in wall time."""
+        return said.said_ms - round(media_ms / (self.speed or 1.0))
+
+    @property
+    def exact(self) -> bool:
+        """Whether the recording holds every sample that was played, and no other."""
+        return self.recording is not None and self.recording.pcm_sha256 == self.tape.digest
+
+
+@dataclass(slots=True)
+class KeepingSink:
+    """An `EventSink` that keeps every event with the time at which it came."""
+
+    kept: list[tuple[float, WireEvent]] = field(default_factory=list)
+    recording: SealedRecording | None = None
+
+    async def call_started(self, started: CallStarted) -> None:
+        """See `EventSink`."""
+
+    async def publish(self, event: WireEvent) -> None:
+        """See `EventSink`."""
+        self.kept.append((time.monotonic(), event))
+
+    async def sealed(self, call_id: CallId, recording: SealedRecording) -> None:
+        """See `EventSink`."""
+        self.recording = recording
+
+    async def settled(self, call_id: CallId, patience_s: float) -> bool:
+        """See `EventSink`."""
+        return True
+
+
+async def play(
+    tape: Tape, speed: float | None, ports: CallPorts, metrics: Metrics, settings: Settings
+) -> Played:
+    """Play a tape as a call and wait until it is sealed."""
+    sink = KeepingSink()
+    source = TapeSource(tape, speed)
+    limits = SessionLimits(settings.assist.queue_ms, settings.assist.drain_s, settings.assist.locale)
+    await CallSession(ports, sink, metrics, pace_of(speed), limits).run(source)
+    began_s = source.began_s or 0.0
+    said = tuple(Said(event, _said_ms(event, came_s - began_s)) for came_s, event in sink.kept)
+    return Played(tape, speed, said, sink.recording, time.monotonic() - began_s)
+
+
+def pace_of(speed: float | None) -> Pace:
+    """How a source of this speed is treated."""
+    if speed is None:
+        return Pace.HELD
+    return Pace.LIVE if speed == 1 else Pace.SCALED
+
+
+def _said_ms(event: WireEvent, came_s: float) -> int:
+    """The event's own time where it has one (a call at the speed of a phone line), else the sink's."""
+    return round(came_s * 1000) if event.emitted_ms is None else event.emitted_ms

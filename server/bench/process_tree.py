@@ -1,0 +1,105 @@
+"""CPU time and memory of this process and all below it; speech workers are child processes.
+
+Read from `/proc`. Where there is none, only this process and children that have ended are counted, and a
+result says so (`COVERS`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HAS_PROC = Path(f"/proc/self/task/{os.getpid()}/children").is_file()
+COVERS = "this process and all below it" if HAS_PROC else "this process and children that have ended"
+_KIB = 1024
+_MIB = 1024 * 1024
+_AFTER_NAME_UTIME = 11
+"""Place of `utime` in `/proc/<pid>/stat`, counted after the name; stime, cutime and cstime follow."""
+
+
+def cpu_s() -> float:
+    """CPU seconds so far, user and system, of the whole tree; of ended processes as well."""
+    if not HAS_PROC:
+        usages = (resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN))
+        return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+    ticks = sum(_cpu_ticks(pid) for pid in _tree())
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def resident_mib() -> float:
+    """Resident memory of the whole tree in MiB; pages that processes share count in each."""
+    if not HAS_PROC:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak / (_MIB if sys.platform == "darwin" else _KIB)
+    pages = sum(_resident_pages(pid) for pid in _tree())
+    return pages * os.sysconf("SC_PAGE_SIZE") / _MIB
+
+
+def _tree() -> Iterator[int]:
+    waiting = [os.getpid()]
+    while waiting:
+        pid = waiting.pop()
+        yield pid
+        for task in Path(f"/proc/{pid}/task").glob("*/children"):
+            waiting += [int(child) for child in _read(task).split()]
+
+
+def _cpu_ticks(pid: int) -> int:
+    fields = _read(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
+    return sum(int(value) for value in fields[_AFTER_NAME_UTIME : _AFTER_NAME_UTIME + 4])
+
+
+def _resident_pages(pid: int) -> int:
+    fields = _read(Path(f"/proc/{pid}/statm")).split()
+    return int(fields[1]) if len(fields) > 1 else 0
+
+
+def _read(path: Path) -> str:
+    """A file of `/proc`; empty when its process has just ended."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The state at one moment; `at_s` is `time.monotonic()`."""
+
+    at_s: float
+    cpu_s: float
+    resident_mib: float
+    readings: dict[str, float | int | str]
+
+
+@dataclass(slots=True)
+class Watch:
+    """Samples the tree, and what else is asked for, at a fixed interval until it is cancelled.
+
+    Attributes:
+        interval_s: Between two samples.
+        read: Further readings for each sample.
+    """
+
+    interval_s: float
+    read: Callable[[], dict[str, float | int | str]] = dict
+    samples: list[Sample] = field(default_factory=list)
+
+    async def run(self) -> None:
+        """Sample until cancelled."""
+        due_s = time.monotonic()
+        while True:
+            self.take()
+            due_s += self.interval_s
+            await asyncio.sleep(max(0.0, due_s - time.monotonic()))
+
+    def take(self) -> Sample:
+        """Sample now."""
+        self.samples.append(Sample(time.monotonic(), cpu_s(), resident_mib(), self.read()))
+        return self.samples[-1]
