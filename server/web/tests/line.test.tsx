@@ -70,11 +70,13 @@ describe("the line", () => {
     expect(cells(/^検出/)).toEqual(["300", "300"]);
     expect(cells(/^合計/)).toEqual(["800", "800"]);
     expect(details).toHaveTextContent("往復 12 ミリ秒");
+    await userEvent.keyboard("{Escape}");
+    expect(screen.queryByTestId("line-details")).toBeNull();
   });
 
   test("says in words that text is slow", () => {
     show(<LineDot line={ONLINE} latency={textLatency(said(2500, 2600))} />);
-    expect(screen.getByTestId("connection")).toHaveTextContent("文字が遅れています");
+    expect(screen.getByTestId("connection")).toHaveTextContent("遅れています文字まで 2.6 秒");
     expect(screen.getByTestId("connection")).toHaveAttribute("data-slow", "true");
   });
 

@@ -9,6 +9,7 @@ from koemori.server import pages
 from koemori.server.auth.origins import Origins
 from koemori.server.http import build
 from koemori.server.pages import WebPages
+from koemori.server.wire import EVENT_TYPES
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
@@ -103,7 +104,7 @@ def test_every_operation_has_a_name_and_every_error_the_problem_form() -> None:
     assert "HTTPValidationError" not in description["components"]["schemas"]
     events = description["components"]["schemas"]["EventPage"]["properties"]["items"]["items"]
     assert events["discriminator"]["propertyName"] == "type"
-    assert len(events["oneOf"]) == 11
+    assert len(events["oneOf"]) == len(EVENT_TYPES)
 
 
 def test_the_built_page_lies_where_the_package_looks_for_it() -> None:

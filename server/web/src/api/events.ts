@@ -7,6 +7,8 @@ export type CallStarted = Schemas["CallStartedEvent"];
 export type PartialText = Schemas["PartialEvent"];
 export type Word = Schemas["WireWord"];
 export type Utterance = Schemas["UtteranceEvent"];
+export type Speakers = Schemas["SpeakersEvent"];
+export type SpeakerRun = Schemas["WireSpeakerRun"];
 export type Quarantined = Schemas["QuarantinedEvent"];
 export type Alert = Schemas["AlertEvent"];
 export type Repetition = Schemas["RepetitionEvent"];
@@ -27,6 +29,7 @@ const TYPES: ReadonlySet<string> = new Set<CallEvent["type"]>([
   "call_started",
   "partial",
   "utterance",
+  "speakers",
   "quarantined",
   "alert",
   "repetition",

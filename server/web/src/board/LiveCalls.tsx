@@ -11,7 +11,7 @@ import { byNeed, worstAssistance } from "./thresholds";
 interface Props {
   calls: readonly CallSummary[];
   nowMs: number;
-  /** Whether the board is up to date; what it shows of the past says nothing of the recordings now. */
+  /** Whether the board is up to date; what overload cost before is no news. */
   current: boolean;
 }
 
@@ -23,7 +23,11 @@ export function LiveCalls({ calls, nowMs, current }: Props) {
       <h2 className={classes.heading}>
         {t("board.calls")} <span>{calls.length}</span>
       </h2>
-      <AssistanceNote level={current ? worstAssistance(calls) : null} isRecorded={current} />
+      <AssistanceNote
+        level={current ? worstAssistance(calls) : null}
+        recording={t("assistance.recording_untouched")}
+        size="wall"
+      />
       {calls.length === 0 ? (
         <p className={classes.none}>{t("board.no_calls")}</p>
       ) : (

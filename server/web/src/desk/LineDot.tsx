@@ -18,6 +18,7 @@ interface Props {
 export function LineDot({ line, latency }: Props) {
   const { t } = useTranslation();
   const [opened, setOpened] = useState(false);
+  const close = () => setOpened(false);
   const online = line.phase === "online";
   const shown = online ? latency : null;
   const slow = online && (shown?.isSlow === true || (line.roundTripMs ?? 0) > SLOW_ROUND_TRIP_MS);
@@ -28,6 +29,8 @@ export function LineDot({ line, latency }: Props) {
           type="button"
           className={classes.line}
           onClick={() => setOpened(!opened)}
+          onBlur={close}
+          onKeyDown={(event) => event.key === "Escape" && close()}
           aria-haspopup="dialog"
           title={t("line.details")}
           data-testid="connection"
@@ -35,7 +38,9 @@ export function LineDot({ line, latency }: Props) {
           data-slow={slow}
         >
           <span className={classes.dot} aria-hidden="true" />
-          {slow ? t("line.slow") : t(`line.short.${line.phase}`)}
+          <span className={shown !== null && !slow ? classes.state : undefined}>
+            {slow ? t("line.slow") : t(`line.short.${line.phase}`)}
+          </span>
           {shown !== null && (
             <span data-testid="text-latency">
               {t("line.text_after", { seconds: seconds(shown.lastMs) })}
@@ -47,7 +52,7 @@ export function LineDot({ line, latency }: Props) {
         </button>
       </Popover.Target>
       <Popover.Dropdown aria-label={t("line.details")} data-testid="line-details">
-        <p className={classes.state}>{t(`line.${line.phase}`, { attempt: line.attempt })}</p>
+        <p className={classes.heading}>{t(`line.${line.phase}`, { attempt: line.attempt })}</p>
         {shown !== null && <StageTable latency={shown} />}
         {line.roundTripMs !== null && (
           <p className={classes.soft}>{t("line.round_trip", { ms: Math.round(line.roundTripMs) })}</p>

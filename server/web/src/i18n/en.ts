@@ -14,6 +14,7 @@ export const en: Messages = {
     agent: "Agent",
     customer: "Customer",
     unknown_speaker: "Unknown speaker",
+    voice: "Speaker {{number}}",
     skip: "Skip to content",
   },
   error: {
@@ -79,7 +80,7 @@ export const en: Messages = {
       merge: "checking and joining",
       deliver: "sending it here",
     },
-    slow: "Text is slow",
+    slow: "Slow",
     short: { connecting: "Connecting", online: "Connected", waiting: "Reconnecting", refused: "Sign in" },
   },
   assistance: {
@@ -88,6 +89,7 @@ export const en: Messages = {
     large_windows: "Busy: text comes late and in longer pieces",
     shedding: "Busy: part of the call is left without text",
     recording_continues: "Recording goes on",
+    recording_untouched: "Recordings are not affected",
   },
   desk: {
     title: "Agent desk",

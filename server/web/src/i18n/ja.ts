@@ -13,6 +13,7 @@ export const ja = {
     agent: "応対者",
     customer: "お客様",
     unknown_speaker: "話者不明",
+    voice: "話者{{number}}",
     skip: "本文へ移動",
   },
   error: {
@@ -77,7 +78,7 @@ export const ja = {
       merge: "確かめて一文にする",
       deliver: "画面へ送る",
     },
-    slow: "文字が遅れています",
+    slow: "遅れています",
     short: {
       connecting: "接続しています",
       online: "接続中",
@@ -91,6 +92,7 @@ export const ja = {
     large_windows: "混雑のため、文字が遅れてまとめて出ます",
     shedding: "混雑のため一部を文字にできません",
     recording_continues: "録音は続いています",
+    recording_untouched: "録音に影響はありません",
   },
   desk: {
     title: "応対デスク",

@@ -25,7 +25,7 @@ export function Conversation({ call, focus, toLatest, children }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const [following, setFollowing] = useState(true);
   const [seen, setSeen] = useState(0);
-  const { utterances, quarantined, gaps, alerts, repetitions, started } = call;
+  const { utterances, speakers, quarantined, gaps, alerts, repetitions, started } = call;
   const items = useMemo(
     () => conversation({ utterances, quarantined, gaps, alerts }),
     [utterances, quarantined, gaps, alerts],
@@ -85,7 +85,13 @@ export function Conversation({ call, focus, toLatest, children }: Props) {
             <p className={classes.empty}>{t("desk.conversation.empty")}</p>
           )}
           {items.map((item) => (
-            <Row key={item.key} item={item} startedAt={started?.started_at ?? null} repeats={repeats} />
+            <Row
+              key={item.key}
+              item={item}
+              speakers={speakers}
+              startedAt={started?.started_at ?? null}
+              repeats={repeats}
+            />
           ))}
           {call.partials.map((partial) => (
             <PartialRow key={partial.utterance_id} partial={partial} />
@@ -117,16 +123,18 @@ export function Conversation({ call, focus, toLatest, children }: Props) {
 
 interface RowProps {
   item: ConversationItem;
+  speakers: CallState["speakers"];
   startedAt: string | null;
   repeats: ReadonlyMap<string, number>;
 }
 
-function Row({ item, startedAt, repeats }: RowProps) {
+function Row({ item, speakers, startedAt, repeats }: RowProps) {
   switch (item.kind) {
     case "utterance":
       return (
         <UtteranceRow
           utterance={item.utterance}
+          found={speakers[item.utterance.utterance_id] ?? null}
           alerts={item.alerts}
           startedAt={startedAt}
           repeat={repeats.get(item.utterance.utterance_id) ?? null}

@@ -1,15 +1,18 @@
 import { Tooltip } from "@mantine/core";
 import { memo } from "react";
 import { useTranslation } from "react-i18next";
-import type { Alert, Gap, PartialText, Quarantined, Utterance } from "../api/events";
+import type { Alert, Gap, PartialText, Quarantined, Speakers, Utterance } from "../api/events";
 import { clock, localTimeWithSeconds, seconds } from "../i18n/format";
 import { clampSeverity, SeverityIcon } from "../ui/Severity";
 import { codeWord, speakerWord } from "../ui/words";
 import classes from "./Conversation.module.css";
 import { markQuotes, worst } from "./transcript";
+import { voicesOf } from "./voices";
 
 interface UtteranceProps {
   utterance: Utterance;
+  /** Who said which part, as last found; null on a channel of one person. */
+  found: Speakers | null;
   alerts: readonly Alert[];
   startedAt: string | null;
   /** Which mention of the same demand this is. */
@@ -18,11 +21,13 @@ interface UtteranceProps {
 
 export const UtteranceRow = memo(function UtteranceRow({
   utterance,
+  found,
   alerts,
   startedAt,
   repeat,
 }: UtteranceProps) {
   const { t } = useTranslation();
+  const voices = voicesOf(utterance, found);
   return (
     <article
       className={classes.turn}
@@ -32,9 +37,18 @@ export const UtteranceRow = memo(function UtteranceRow({
       data-severity={worst(alerts)}
     >
       <TurnHead speaker={utterance.speaker} startMs={utterance.start_ms} startedAt={startedAt} />
-      <p className={classes.bubble}>
-        <MarkedText text={utterance.text} alerts={alerts} />
-      </p>
+      {voices.length === 0 ? (
+        <p className={classes.bubble}>
+          <MarkedText text={utterance.text} alerts={alerts} />
+        </p>
+      ) : (
+        voices.map((voice) => (
+          <p className={classes.bubble} key={voice.start_ms} data-testid="voice" data-voice={voice.speaker}>
+            <span className={classes.voice}>{speakerWord(t, voice.speaker)}</span>
+            <MarkedText text={voice.text} alerts={alerts} />
+          </p>
+        ))
+      )}
       {(alerts.length > 0 || repeat !== null) && (
         <p className={classes.tags}>
           {alerts.map((alert) => (

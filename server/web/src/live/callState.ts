@@ -10,6 +10,7 @@ import type {
   PartialText,
   Quarantined,
   Repetition,
+  Speakers,
   Utterance,
 } from "../api/events";
 
@@ -34,6 +35,8 @@ export interface CallState {
   started: CallStarted | null;
   ended: CallEnded | null;
   utterances: readonly Utterance[];
+  /** By utterance: who said which part of it, where one channel carries several people. */
+  speakers: Readonly<Record<string, Speakers>>;
   partials: readonly PartialText[];
   quarantined: readonly Quarantined[];
   gaps: readonly Gap[];
@@ -56,6 +59,7 @@ export function emptyCall(callId: string): CallState {
     started: null,
     ended: null,
     utterances: [],
+    speakers: {},
     partials: [],
     quarantined: [],
     gaps: [],
@@ -122,6 +126,8 @@ function applyEvent(state: CallState, event: CallEvent): CallState {
       return { ...state, partials: withPartial(state, event) };
     case "utterance":
       return withUtterance(state, event);
+    case "speakers":
+      return withSpeakers(state, event);
     case "quarantined":
       return {
         ...state,
@@ -180,6 +186,11 @@ function withUtterance(state: CallState, event: Utterance): CallState {
     utterances: insertByStart(state.utterances, event),
     partials: state.partials.filter((partial) => !settles(event, partial)),
   };
+}
+
+function withSpeakers(state: CallState, event: Speakers): CallState {
+  const found = newer(state.speakers[event.utterance_id] ?? null, event);
+  return { ...state, speakers: { ...state.speakers, [event.utterance_id]: found } };
 }
 
 /** Drops the running text of a speaker once a later event has settled that stretch. */
