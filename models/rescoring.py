@@ -62,6 +62,8 @@ class RescoringConfig:
         known_distance: Distance of a span listed in `sounds_like`.
         sure_probability: A span whose words are all at least this probable is left alone, unless it is kana
             that sounds exactly like the entry.
+        word_share: Share of the allowance for a span that is a word of the dictionary: what was heard makes
+            sense (電話), unlike most of what a recogniser writes for a word it does not know (変金).
     """
 
     limits: Mapping[EntryKind, KindLimits] = field(default_factory=_limits)
@@ -70,6 +72,7 @@ class RescoringConfig:
     border_penalty: float = 0.06
     known_distance: float = 0.1
     sure_probability: float = 0.8
+    word_share: float = 0.25
 
     def most_distance(self, kind: EntryKind, length: int) -> float:
         """Largest distance, per mora, at which an entry of `length` morae is a candidate."""
@@ -87,6 +90,7 @@ class Candidate:
         distance: Of the readings, 0 is the same.
         spelling: The span is kana that sounds exactly like the entry: only the spelling changes.
         cut: Whether the span begins or ends inside a word.
+        word: Whether the span is one whole word of the dictionary, written in kanji.
     """
 
     entry: Entry
@@ -97,6 +101,7 @@ class Candidate:
     distance: float
     spelling: bool = False
     cut: bool = False
+    word: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +176,7 @@ class Rescorer:
         """
         judged = [(item.log_probability - original + self.allowance(item.candidate), item) for item in scored]
         accepted: list[ScoredCandidate] = []
-        for gain, item in sorted(judged, key=lambda pair: -pair[0]):
+        for gain, item in sorted(judged, key=_best_first):
             span = item.candidate
             free = all(
                 other.candidate.end <= span.start or span.end <= other.candidate.start for other in accepted
@@ -190,7 +195,8 @@ class Rescorer:
         if candidate.spelling:
             return limits.spelling_allowance * length * (0.5 if candidate.cut else 1.0)
         most = self._config.most_distance(candidate.entry.kind, length)
-        return limits.allowance * max(0.0, 1.0 - candidate.distance / most) if most else 0.0
+        nearness = max(0.0, 1.0 - candidate.distance / most) if most else 0.0
+        return limits.allowance * nearness * (self._config.word_share if candidate.word else 1.0)
 
     def _exact_places(self, text: str) -> list[tuple[int, int]]:
         places = []
@@ -241,13 +247,19 @@ class Rescorer:
         found = self._candidate(
             text, entry, (start, end), place.distance + self._config.border_penalty * cuts
         )
-        return replace(found, spelling=spelling, cut=cuts > 0)
+        word = place.end == place.first + len(first.morae) and cuts == 0 and not first.kana
+        return replace(found, spelling=spelling, cut=cuts > 0, word=word)
 
     @staticmethod
     def _candidate(text: str, entry: Entry, span: tuple[int, int], distance: float) -> Candidate:
         start, end = span
         whole = text[:start] + entry.text + text[end:]
         return Candidate(entry, start, end, whole, text[start:end], round(distance, 4))
+
+
+def _best_first(judged: tuple[float, ScoredCandidate]) -> tuple[float, int, int, str]:
+    gain, item = judged
+    return -gain, item.candidate.start, -item.candidate.end, item.candidate.entry.text
 
 
 def _is_part_of_another(candidate: Candidate, others: Collection[Candidate]) -> bool:

@@ -104,10 +104,11 @@ class SoundIndex:
             length = int(self._lengths[row])
             close = np.flatnonzero((costs / length <= self._most[row]) & heard.border_after)
             for end in _best_of_neighbours(close.tolist(), costs, length):
-                first = self._start_of(heard, row, end)
-                if first is not None:
-                    distance = round(float(costs[end]) / length, _DIGITS)
-                    out.append(SoundPlace(self._order[row], first, end, distance))
+                cost, first = self._beginning(heard, row, end)
+                # The cheapest end may be one at which nothing at all stands for the reading.
+                if cost / length <= self._most[row]:
+                    place = SoundPlace(self._order[row], first, end, round(cost / length, _DIGITS))
+                    out.append(place)
         return out
 
     def _end_costs(self, heard: HeardSounds) -> list[tuple[int, NDArray[np.float32]]]:
@@ -135,8 +136,8 @@ class SoundIndex:
             first += done
         return close
 
-    def _start_of(self, heard: HeardSounds, row: int, end: int) -> int | None:
-        """Where the cheapest match that ends at `end` begins; the shortest span on a tie."""
+    def _beginning(self, heard: HeardSounds, row: int, end: int) -> tuple[float, int]:
+        """Cost and first mora of the cheapest match that ends at `end`; the shortest one on a tie."""
         length = int(self._lengths[row])
         low = max(0, end - 2 * length - 2)
         costs: NDArray[np.float64] = np.concatenate(([0.0], np.cumsum(heard.gap[low:end][::-1])))
@@ -150,7 +151,8 @@ class SoundIndex:
         reached = [
             (round(float(costs[j]), _DIGITS), j) for j in range(1, end - low + 1) if heard.begins(end - j)
         ]
-        return end - min(reached)[1] if reached else None
+        cost, length = min(reached, default=(float(_IMPOSSIBLE), 0))
+        return cost, end - length
 
 
 def _best_of_neighbours(ends: list[int], costs: NDArray[np.float32], length: int) -> list[int]:
