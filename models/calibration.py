@@ -22,7 +22,7 @@ from koemori.models.host import CpuFacts, read_cpu_facts
 
 if TYPE_CHECKING:
     import numpy as np
-    from koemori.models.ports import Transcriber, TranscriptionRequest
+    from koemori.models.ports import Transcriber
     from koemori.models.types import SpeechSegment
     from numpy.typing import NDArray
 
@@ -200,28 +200,26 @@ class _Work:
 
         begun = self._clock()
         for segment in segments:
-            self._ask(segment, Purpose.FINAL, "", Effort.FULL if best else Effort.FAST)
+            self._ask(segment, Purpose.FINAL, Effort.FULL if best else Effort.FAST)
         return (self._clock() - begun) * 1000
 
     def partials(self, segments: list[SpeechSegment]) -> tuple[float, int]:
-        """Milliseconds for the partials of growing segments, each given what the one before said."""
+        """Milliseconds for the partials of growing segments, and how many they were."""
         from koemori.models.ports import Effort, Purpose
 
         begun, count = self._clock(), 0
         for segment in segments:
-            draft = ""
             for part in grown(segment):
-                draft = self._ask(part, Purpose.PARTIAL, draft, Effort.FULL)
+                self._ask(part, Purpose.PARTIAL, Effort.FULL)
                 count += 1
         return (self._clock() - begun) * 1000, count
 
-    def _ask(self, segment: SpeechSegment, purpose: Any, draft: str, effort: Any) -> str:
+    def _ask(self, segment: SpeechSegment, purpose: Any, effort: Any) -> None:
         from koemori.models.ports import TranscriptionRequest
 
-        request: TranscriptionRequest = TranscriptionRequest(
-            segment, purpose, language=self._language, draft=draft
+        self._transcriber.transcribe(
+            [TranscriptionRequest(segment, purpose, language=self._language)], effort
         )
-        return self._transcriber.transcribe([request], effort)[0].text
 
 
 def grown(segment: SpeechSegment) -> Iterator[SpeechSegment]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 _PROBE_TIMEOUT_S: Final = 60.0
+_TOOL_TIMEOUT_S: Final = 10.0
 _SELECTED_ISA: Final = re.compile(r"Selected ISA: (\w+)")
 _CPU_NAME: Final = re.compile(r"CPU: (.+?) \(")
 _MKL: Final = re.compile(r"Use Intel MKL: (true|false)")
@@ -105,6 +107,21 @@ def processor_name() -> str:
     """The processor's own name; empty where the system does not tell."""
     found = re.search(r"^model name\s*:\s*(.+)$", _text(Path("/proc/cpuinfo")), re.MULTILINE)
     return found.group(1).strip() if found else ""
+
+
+def gpu_memory_bytes() -> tuple[int, ...]:
+    """Memory of each GPU, as NVIDIA's own tool says; empty without it. Blocks for a moment."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return ()
+    command = [tool, "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    try:
+        done = subprocess.run(  # noqa: S603 - a fixed question
+            command, capture_output=True, text=True, timeout=_TOOL_TIMEOUT_S, check=True
+        )
+        return tuple(int(line) * 2**20 for line in done.stdout.split())
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return ()
 
 
 def read_cpu_facts(log: str) -> CpuFacts:

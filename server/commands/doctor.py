@@ -1,4 +1,4 @@
-"""`koemori doctor`: checks of this machine with advice."""
+"""`koemori doctor`: checks of this machine with advice, and what it can carry."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from koemori.server.commands.options import ConfigOption, quiet_logging, setting
 
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a check.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Do not measure how many calls it carries.")] = False,
     config: ConfigOption = None,
 ) -> int:
-    """Check ports, weights, disk, clock, codecs, journal and database; 1 when something fails."""
+    """Check disk, clock, database, models and device, and measure how many calls fit; 1 on a failure."""
     settings = settings_for(config)
     quiet_logging(settings)
     from koemori.server.doctor import examine
 
     failed = False
-    for finding in examine(settings):
+    for finding in examine(settings, quick):
         failed = failed or finding.state == "failed"
         if as_json:
             row = {
@@ -29,6 +30,7 @@ def doctor(
                 "state": finding.state,
                 "came": finding.came,
                 "advice": finding.advice,
+                "figures": dict(finding.figures),
             }
             sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
         else:

@@ -1,4 +1,4 @@
-"""What can be wrong with a machine before the first call, each check with what to do about it."""
+"""Whether this machine can record calls and serve them: port, disk, clock, codecs, database, pages."""
 
 from __future__ import annotations
 
@@ -7,16 +7,11 @@ import shutil
 import socket
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
-from koemori.audio.errors import KoemoriError
 from koemori.server.config import Settings
-
-State = Literal["ok", "warning", "failed"]
+from koemori.server.doctor.findings import Finding
 
 _LEAST_FREE_BYTES = 500 * 2**20
 _COMFORTABLE_FREE_BYTES = 5 * 2**30
@@ -26,37 +21,6 @@ _SYNC_BYTES = 64_000
 _SLOW_SYNC_MS = 100.0
 _SYNC_LIMIT_MS = 150.0
 """Above this the promise of at most 250 ms lost (100 ms between syncs and the sync itself) cannot be kept."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One check: what came, and what to do when that is not good."""
-
-    check: str
-    state: State
-    came: str
-    advice: str = ""
-
-
-def examine(settings: Settings) -> Iterator[Finding]:
-    """Run every check in turn; one that breaks is a failed check."""
-    checks: tuple[tuple[str, Callable[[Settings], Finding]], ...] = (
-        ("port", check_port),
-        ("weights", check_weights),
-        ("disk", check_disk),
-        ("journal", check_journal),
-        ("clock", check_clock),
-        ("codecs", check_codecs),
-        ("database", check_database),
-        ("web", check_web_pages),
-    )
-    for name, check in checks:
-        try:
-            yield check(settings)
-        except KoemoriError as error:
-            yield Finding(name, "failed", str(error), "correct what the sentence names")
-        except OSError as error:
-            yield Finding(name, "failed", os.strerror(error.errno or 0), "check the path and its permissions")
 
 
 def check_port(settings: Settings) -> Finding:
@@ -70,24 +34,6 @@ def check_port(settings: Settings) -> Finding:
             advice = "stop the other program, or set [server] port"
             return Finding("port", "failed", f"{host}:{port}: {error.strerror}", advice)
     return Finding("port", "ok", f"{host}:{port} is free")
-
-
-def check_weights(settings: Settings) -> Finding:
-    """The model's files are on this machine, with the pinned bytes."""
-    from koemori.models.catalog import cached_folder, catalog, check_files
-    from koemori.server.calls.pipeline import model_sources
-
-    name = settings.models.name
-    entry = catalog().get(name)
-    if entry is None:
-        if Path(name).expanduser().is_dir():
-            return Finding("weights", "ok", f"{name}: a folder")
-        return Finding("weights", "warning", f"{name}: not in the catalogue", "koemori weights fetch")
-    folder = cached_folder(entry, model_sources(settings.models).cache_dir)
-    if not folder.is_dir():
-        return Finding("weights", "failed", f"{name}: not in {folder.parent}", "koemori weights fetch")
-    check_files(entry, folder)
-    return Finding("weights", "ok", f"{name}: {folder}")
 
 
 def check_disk(settings: Settings) -> Finding:
@@ -125,9 +71,8 @@ def check_journal(settings: Settings) -> Finding:
     return Finding("journal", "ok", came)
 
 
-def check_clock(settings: Settings) -> Finding:
+def check_clock() -> Finding:
     """Wall time is plausible and runs like the monotonic clock."""
-    del settings
     now = datetime.now(UTC)
     if now < _BUILT_AFTER:
         return Finding(
@@ -142,9 +87,8 @@ def check_clock(settings: Settings) -> Finding:
     return Finding("clock", "ok", came)
 
 
-def check_codecs(settings: Settings) -> Finding:
+def check_codecs() -> Finding:
     """FLAC and WAV can be written and read, and resampling works."""
-    del settings
     import soundfile
     from koemori.audio.resample import ChannelResampler
 
@@ -176,10 +120,9 @@ def check_database(settings: Settings) -> Finding:
     return Finding("database", "ok", "at the newest schema")
 
 
-def check_web_pages(settings: Settings) -> Finding:
+def check_web_pages() -> Finding:
     """The desks were built into the package."""
-    del settings
-    page = Path(__file__).parent / "web" / "dist" / "index.html"
+    page = Path(__file__).parents[1] / "web" / "dist" / "index.html"
     if not page.is_file():
         return Finding("web", "warning", "the web page is not built", "make web")
     return Finding("web", "ok", "built")
