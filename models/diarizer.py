@@ -98,7 +98,7 @@ class PyannoteDiarizer:
     async def turns(self, samples: NDArray[np.float32], speakers: int | None = 2) -> tuple[SpeakerTurn, ...]:
         """See `Diarizer`; also unavailable: an answer that comes too late, or of a process that dies."""
         if not self._config.configured:
-            raise DiarizationUnavailableError("weights in the section [models.diarization]")
+            raise DiarizationUnavailableError("weights in the section [diarization]")
         most = self._config.longest_ms * SAMPLE_RATE_HZ // 1000
         if len(samples) > most:
             raise DiarizationUnavailableError(f"at most {most // SAMPLE_RATE_HZ} s of audio")

@@ -42,7 +42,7 @@ def open_voices_entry() -> CatalogEntry:
     )
 
 
-def ensure_open_voices(sources: ModelSources, report: Progress = lambda *_: None) -> PipelineConfig:
+def ensure_open_voices(sources: ModelSources, progress: Progress | None = None) -> PipelineConfig:
     """Have the files in the cache and say where they are. Blocking.
 
     Raises:
@@ -50,6 +50,7 @@ def ensure_open_voices(sources: ModelSources, report: Progress = lambda *_: None
         ModelDigestError: A source, or the cache, has other bytes.
         ModelStorageError: The cache cannot take them.
     """
+    report = progress or (lambda *_: None)
     entry = open_voices_entry()
     digest = next(file.sha256 for file in entry.files if file.name == _SEGMENTATION)
     folder = sources.cache_dir / f"{entry.name}-{digest[:12]}"

@@ -120,6 +120,8 @@ class WireWord(_Wire):
     start_ms: int
     end_ms: int
     probability: float
+    speaker: str | None = Field(default=None, exclude_if=_is_none)
+    """On a channel of several people: a voice of this call (S1, S2 …), or `unknown`."""
 
 
 class UtteranceEvent(_Timed):
@@ -133,6 +135,23 @@ class UtteranceEvent(_Timed):
     text: str
     words: tuple[WireWord, ...] = ()
     model_id: str
+
+
+class WireSpeakerRun(_Wire):
+    """Words of one voice in a row; the texts of an utterance's runs are the texts of its words."""
+
+    speaker: str
+    start_ms: int
+    end_ms: int
+    text: str
+
+
+class SpeakersEvent(_Event):
+    """Who said which part of an utterance on a channel of several people; a later one replaces it."""
+
+    type: Literal["speakers"] = "speakers"
+    utterance_id: str
+    runs: tuple[WireSpeakerRun, ...]
 
 
 class QuarantinedEvent(_Timed):
@@ -298,6 +317,7 @@ WireEvent = Annotated[
     CallStartedEvent
     | PartialEvent
     | UtteranceEvent
+    | SpeakersEvent
     | QuarantinedEvent
     | AlertEvent
     | RepetitionEvent
@@ -314,6 +334,7 @@ EVENT_TYPES = (
     "call_started",
     "partial",
     "utterance",
+    "speakers",
     "quarantined",
     "alert",
     "repetition",

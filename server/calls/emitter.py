@@ -9,11 +9,13 @@ from typing import assert_never
 from koemori.assist.types import Alert, AssistEvent
 from koemori.audio.call import CallStarted
 from koemori.audio.frames import Gap, GapCause, samples_to_ms
+from koemori.models.speakers import speaker_runs
 from koemori.models.types import (
     LoadChanged,
     NotAssisted,
     Partial,
     Quarantined,
+    SpeakersFound,
     Timing,
     TranscriptEvent,
     Utterance,
@@ -32,11 +34,13 @@ from koemori.server.wire import (
     GuidanceEvent,
     PartialEvent,
     QuarantinedEvent,
+    SpeakersEvent,
     UtteranceEvent,
     WireChannel,
     WireEvent,
     WireLedger,
     WireRecording,
+    WireSpeakerRun,
     WireStages,
     WireWord,
 )
@@ -122,6 +126,8 @@ class Emitter:
                 await self._emit(self._partial(event, came_ms))
             case Utterance():
                 await self._emit(self._utterance(event, came_ms))
+            case SpeakersFound():
+                await self._emit(self._speakers(event))
             case Quarantined():
                 self._metrics.quarantined.labels(event.reason).inc()
                 await self._emit(self._quarantined(event, came_ms))
@@ -191,11 +197,19 @@ class Emitter:
                     start_ms=word.start_ms,
                     end_ms=word.end_ms,
                     probability=round(word.probability, 3),
+                    speaker=word.speaker or None,
                 )
                 for word in event.words
             ),
             model_id=event.model_id,
         )
+
+    def _speakers(self, event: SpeakersFound) -> SpeakersEvent:
+        runs = tuple(
+            WireSpeakerRun(speaker=run.speaker, start_ms=run.start_ms, end_ms=run.end_ms, text=run.text)
+            for run in speaker_runs(event.words)
+        )
+        return SpeakersEvent(**self._head(event.end_ms), utterance_id=event.utterance_id, runs=runs)
 
     def _quarantined(self, event: Quarantined, came_ms: int | None) -> QuarantinedEvent:
         head = self._head(event.end_ms)

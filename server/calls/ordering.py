@@ -11,9 +11,9 @@ import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from koemori.models.types import NotAssisted, Quarantined, Utterance
+from koemori.models.types import NotAssisted, Quarantined, SpeakersFound, Utterance
 
-Final = Utterance | Quarantined | NotAssisted
+Final = Utterance | Quarantined | NotAssisted | SpeakersFound
 
 
 @dataclass(slots=True)

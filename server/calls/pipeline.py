@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from koemori.assist.types import CallFacts
 from koemori.audio.call import CallId, CallStarted
+from koemori.server.calls.mono import naming_voices, open_diarizer
 from koemori.server.calls.ports import CallPorts, Engine, Listener, Recorder
 from koemori.server.calls.recogniser import model_sources as model_sources
 from koemori.server.calls.recogniser import open_recogniser
@@ -22,6 +23,7 @@ from koemori.server.telemetry import Metrics
 if TYPE_CHECKING:
     from koemori.assist.playbooks.schema import Playbook
     from koemori.audio.journal import Journal, JournalHead
+    from koemori.models.diarizer import PyannoteDiarizer
     from koemori.models.model_cache import Progress
     from koemori.models.ports import VoiceActivityDetector, WorkerPool
     from koemori.models.vad_batcher import VadBatcher
@@ -37,6 +39,7 @@ class Pipeline:
     store: LocalRecordingStore
     pool: WorkerPool
     vad: VadBatcher
+    diarizer: PyannoteDiarizer
     playbook: Playbook
     ports: CallPorts
 
@@ -61,16 +64,18 @@ class Pipeline:
         try:
             pool = await open_recogniser(settings, progress)
             vad = VadBatcher(await asyncio.to_thread(_open_vad))
+            diarizer = await open_diarizer(settings, progress)
             await asyncio.to_thread(_warm_up, playbook)
         except BaseException:
             await asyncio.to_thread(journal.close)
             raise
         store = LocalRecordingStore(settings.archive.directory)
-        ports = _ports(journal, store, pool, vad, playbook)
-        return cls(journal, store, pool, vad, playbook, ports)
+        ports = _ports(journal, store, pool, vad, diarizer, playbook)
+        return cls(journal, store, pool, vad, diarizer, playbook, ports)
 
     async def aclose(self) -> None:
         """Let running transcriptions finish and make the journal durable."""
+        await self.diarizer.aclose()
         await self.pool.aclose()
         await asyncio.to_thread(self.journal.close)
 
@@ -107,6 +112,7 @@ def _ports(
     store: LocalRecordingStore,
     pool: WorkerPool,
     vad: VadBatcher,
+    diarizer: PyannoteDiarizer,
     playbook: Playbook,
 ) -> CallPorts:
     from koemori.assist.engine import AssistEngine
@@ -124,7 +130,7 @@ def _ports(
         journal.release(call_id)
 
     def make_listener(started: CallStarted) -> Listener:
-        return CallListener(started.channels, vad, pool)
+        return naming_voices(CallListener(started.channels, vad, pool), started, diarizer)
 
     def make_engine(facts: CallFacts) -> Engine:
         return AssistEngine(facts, playbook)

@@ -187,7 +187,7 @@ async def test_what_is_missing_is_said_and_not_looked_for_again_too_soon(stand: 
 
 async def test_nothing_configured_is_said_at_once():
     async with diarizer(DiarizationConfig()) as made:
-        with pytest.raises(DiarizationUnavailableError, match=r"models\.diarization"):
+        with pytest.raises(DiarizationUnavailableError, match=r"\[diarization\]"):
             await made.turns(SECOND)
 
 

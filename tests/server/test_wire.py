@@ -1,6 +1,7 @@
 """The wire form of every event is fixed by a snapshot, and reading gives back what was written."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,7 +21,16 @@ from koemori.assist.types import (
 )
 from koemori.audio.call import CallId, CallStarted, Channel, ChannelRole, LegId
 from koemori.audio.frames import Gap, GapCause
-from koemori.models.types import LoadChanged, NotAssisted, Partial, Quarantined, Timing, Utterance, Word
+from koemori.models.types import (
+    LoadChanged,
+    NotAssisted,
+    Partial,
+    Quarantined,
+    SpeakersFound,
+    Timing,
+    Utterance,
+    Word,
+)
 from koemori.server.calls.emitter import Emitter
 from koemori.server.calls.latency import Cause
 from koemori.server.telemetry import Metrics
@@ -44,6 +54,7 @@ GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "events.json"
 CALL = CallId("01JDKQ0000000000000000CALL")
 AGENT = Channel(CALL, LegId("a"), 0, ChannelRole.AGENT, "media")
 CUSTOMER = Channel(CALL, LegId("c"), 1, ChannelRole.CUSTOMER, "media")
+MONO = Channel(CALL, LegId("a"), 0, ChannelRole.UNKNOWN, "media")
 
 
 async def _every_event() -> list[WireEvent]:
@@ -62,6 +73,9 @@ async def _every_event() -> list[WireEvent]:
     await emitter.transcript(
         Utterance(CUSTOMER, "1-1000", 1000, 2000, "責任者を出せ", words, "ja", "base", heard), 4995
     )
+    shared = tuple(replace(word, speaker=name) for word, name in zip(words, ("S1", "unknown"), strict=True))
+    await emitter.transcript(Utterance(MONO, "0-1000", 1000, 2000, "責任者を出せ", shared, "ja", "base"))
+    await emitter.transcript(SpeakersFound(MONO, "0-1000", 1000, 2000, shared))
     await emitter.transcript(Quarantined(CUSTOMER, 2500, 3000, "ご視聴", "no-speech", "1-2500", heard), 5000)
     await emitter.transcript(NotAssisted(AGENT, 3000, 3500, "overload"))
     await emitter.gap(Gap(AGENT, 8000, 800, GapCause.LOST, 8000))

@@ -10,6 +10,7 @@ import {
   ended,
   partial,
   quarantined,
+  speakers,
   started,
   utterance,
   wholeCall,
@@ -140,6 +141,13 @@ describe("what the latest word is", () => {
       utterance({ seq: 3, start_ms: 1000, end_ms: 2000 }),
     ]);
     expect(state.utterances.map((said) => said.start_ms)).toEqual([1000, 5000]);
+  });
+
+  test("who said what is replaced by a later look, never by an older one", () => {
+    const first = speakers({ seq: 3, utterance_id: "0-0" });
+    const later = speakers({ seq: 5, utterance_id: "0-0" });
+    const other = speakers({ seq: 4, utterance_id: "0-900" });
+    expect(read([later, first, other]).speakers).toEqual({ "0-0": later, "0-900": other });
   });
 
   test("an older word on assistance never replaces a newer one", () => {

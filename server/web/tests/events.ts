@@ -11,6 +11,7 @@ import type {
   Guidance,
   PartialText,
   Quarantined,
+  Speakers,
   Stages,
   Utterance,
 } from "../src/api/events";
@@ -184,3 +185,11 @@ export const wholeCall = (): CallEvent[] => [
   assistance({ seq: 14, level: "normal" }),
   ended({ seq: 15 }),
 ];
+
+export const speakers = (event: Some<Speakers>): Speakers => ({
+  ...base(event.seq * 1000),
+  type: "speakers",
+  utterance_id: "0-0",
+  runs: [{ speaker: "S1", start_ms: 0, end_ms: 800, text: "もしもし" }],
+  ...event,
+});

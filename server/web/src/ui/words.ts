@@ -12,5 +12,7 @@ export function codeWord(
 export function speakerWord(t: TFunction, speaker: string): string {
   if (speaker === "agent") return t("common.agent");
   if (speaker === "customer") return t("common.customer");
+  const voice = /^S(\d+)$/.exec(speaker);
+  if (voice !== null) return t("common.voice", { number: Number(voice[1]) });
   return t("common.unknown_speaker");
 }
