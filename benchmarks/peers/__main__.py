@@ -14,7 +14,10 @@ import json
 import os
 import platform
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
+
+from koemori.models.catalog import ensure_model
 
 from benchmarks.peers import environments
 from benchmarks.peers.comparison import Plan, all_systems, run_plan
@@ -69,14 +72,18 @@ def _plan(arguments: argparse.Namespace) -> Plan:
 
 def _head() -> dict[str, object]:
     return {
+        "bench": "peers",
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": " ".join(["python -m benchmarks.peers", *sys.argv[1:]]),
+        "model_id": f"{ensure_model('base').name} int8",
         "machine": {
             "processor": _processor(),
+            "cores": THREADS,
             "cores_of_the_machine": os.cpu_count(),
-            "cores_used": THREADS,
             "system": platform.platform(),
-            "python": platform.python_version(),
+            "load_before": [round(value, 2) for value in os.getloadavg()],
         },
+        "versions": {"python": platform.python_version(), **all_systems()["koemori"].versions()},
         "definitions": "benchmarks/peers/README.md",
     }
 

@@ -113,10 +113,10 @@ class _Conversation:
         try:
             async for packet in paced(samples, _PACKET_BYTES, self._log):
                 await self._socket.send(packet)
-            while self._waits() and not reading.done():
-                await asyncio.sleep(0.1)
-            if reading.done():
-                return
+            while self._waits():
+                done, _ = await asyncio.wait({reading}, timeout=0.1)
+                if done:
+                    return
             self._log.complete = self._log.now() < self._log.ended_s + PATIENCE_S
             await self._socket.send(b"END_OF_AUDIO")
             with suppress(TimeoutError):
