@@ -358,7 +358,10 @@ class Scheduler:
         if self._finals.given_back(jobs[0]):
             return None
         until_ms = min(min(job.submitted_ms + config.batch_wait_ms, job.deadline_ms) for job in jobs)
-        return until_ms if until_ms > self._now_ms else None
+        if until_ms <= self._now_ms:
+            return None
+        next_due = next(islice(self._finals, self._due(), None), None)
+        return until_ms if next_due is None else min(until_ms, next_due.release_ms)
 
     def _effort(self, work: Work, size: int) -> Effort:
         """Full effort for finals while nothing else is due; call it after the batch has left the queue."""

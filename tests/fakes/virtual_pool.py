@@ -119,7 +119,7 @@ class VirtualPool:
         if self.scheduler.cancel(job):
             self.cancelled.append(job)
             del self._waiting[job.job_id]
-        elif any(job in batch.jobs for batch in self._busy.values()):
+        elif job not in self.cancelled and any(job in batch.jobs for batch in self._busy.values()):
             self.cancelled.append(job)
 
     def kill(self, worker: int) -> None:

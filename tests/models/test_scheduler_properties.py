@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter, defaultdict
 from itertools import pairwise
 
@@ -21,7 +22,7 @@ CONFIGS = st.builds(
     batch_size=st.integers(1, 5),
     batch_wait_ms=st.sampled_from([0, 0, 150]),
     full_batch=st.integers(1, 2),
-    most_finals=st.integers(4, 24),
+    most_finals=st.integers(4, 60),
     most_partials=st.integers(1, 4),
     burst_ms=st.sampled_from([0, 2000, 10_000]),
 )
@@ -32,8 +33,33 @@ ASK = st.tuples(
     st.integers(100, 12_800),
 )
 STEP = st.one_of(ASK, ASK, ASK, st.integers(0, 40), st.sampled_from(["kill 0", "kill 1"]))
-STEPS = st.lists(st.tuples(st.integers(0, 900), STEP), min_size=1, max_size=80)
 Steps = list[tuple[int, tuple[Purpose, str, int, int] | int | str]]
+
+
+def busy_minute(seed: int) -> Steps:
+    """A hundred steps close together, which a list of hypothesis rarely is."""
+    chance = random.Random(seed)  # noqa: S311 (no secret)
+    gaps_ms = chance.choice([(0, 0, 10, 40), (0, 100, 300), (50, 200, 900)])
+    lengths_ms = chance.choice([(300, 12_800), (4000, 5000), (300, 2000)])
+    steps: Steps = []
+    for number in range(100):
+        what = chance.random()
+        if what < 0.08:
+            steps.append((chance.choice(gaps_ms), f"kill {chance.randrange(2)}"))
+        elif what < 0.2:
+            steps.append((chance.choice(gaps_ms), max(0, number - chance.randrange(20))))
+        else:
+            purpose = chance.choice([Purpose.FINAL, Purpose.FINAL, Purpose.ADVANCE, Purpose.PARTIAL])
+            call = chance.choice("aaabcde")
+            asked = (purpose, call, chance.randrange(2), chance.randint(*lengths_ms))
+            steps.append((chance.choice(gaps_ms), asked))
+    return steps
+
+
+STEPS = st.one_of(
+    st.lists(st.tuples(st.integers(0, 900), STEP), min_size=1, max_size=80),
+    st.integers(0, 1 << 32).map(busy_minute),
+)
 
 
 def play(config: SchedulerConfig, steps: Steps, *, deaths: bool = True, polls: int = 0) -> VirtualPool:
@@ -63,7 +89,7 @@ def play(config: SchedulerConfig, steps: Steps, *, deaths: bool = True, polls: i
 def check_bounds(pool: VirtualPool) -> None:
     finals = [job for job in pool.waiting_jobs if job.request.final]
     partials = Counter(job.channel for job in pool.waiting_jobs if not job.request.final)
-    given_back = pool.config.workers * pool.config.batch_size
+    given_back = pool.config.workers * max(pool.config.batch_size, pool.config.full_batch)
     assert len(finals) <= pool.config.most_finals + given_back
     assert sum(partials.values()) <= pool.config.most_partials + given_back
     assert all(count == 1 for count in partials.values())
@@ -79,7 +105,7 @@ def first_begins(pool: VirtualPool) -> dict[Job, float]:
 
 
 @given(CONFIGS, STEPS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_everything_accepted_ends_exactly_once(config: SchedulerConfig, steps: Steps) -> None:
     pool = play(config, steps)
     ends = Counter([*pool.finished, *pool.dropped, *pool.cancelled])
@@ -90,7 +116,7 @@ def test_everything_accepted_ends_exactly_once(config: SchedulerConfig, steps: S
 
 
 @given(CONFIGS, STEPS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_finals_of_a_channel_begin_in_the_order_asked(config: SchedulerConfig, steps: Steps) -> None:
     order = defaultdict(list)
     for job in first_begins(play(config, steps)):
@@ -100,7 +126,7 @@ def test_finals_of_a_channel_begin_in_the_order_asked(config: SchedulerConfig, s
 
 
 @given(CONFIGS, STEPS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_batches_hold_one_class_and_no_partial_begins_while_a_final_is_due(
     config: SchedulerConfig, steps: Steps
 ) -> None:
@@ -115,7 +141,7 @@ def test_batches_hold_one_class_and_no_partial_begins_while_a_final_is_due(
 
 
 @given(CONFIGS, STEPS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_no_final_starves(config: SchedulerConfig, steps: Steps) -> None:
     """From a final's release on, a batch before it begins with one of an earlier deadline or one given back.
 
@@ -132,12 +158,12 @@ def test_no_final_starves(config: SchedulerConfig, steps: Steps) -> None:
                 head = begun.batch.jobs[0]
                 again = begins[head] < begun.at_ms
                 assert head.request.final
-                assert again or (head.deadline_ms, head.job_id) < (job.deadline_ms, job.job_id)
-                assert head.submitted_ms <= job.release_ms
+                earlier = (head.deadline_ms, head.job_id) < (job.deadline_ms, job.job_id)
+                assert again or (earlier and head.submitted_ms <= job.release_ms)
 
 
 @given(CONFIGS, STEPS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_a_final_waits_no_longer_than_the_work_accepted_before_its_release(
     config: SchedulerConfig, steps: Steps
 ) -> None:
@@ -158,7 +184,7 @@ def test_a_final_waits_no_longer_than_the_work_accepted_before_its_release(
 
 
 @given(CONFIGS, STEPS, st.integers(1, 4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_the_same_questions_give_the_same_service_however_often_the_load_is_read(
     config: SchedulerConfig, steps: Steps, polls: int
 ) -> None:
