@@ -90,6 +90,7 @@ def test_reload_second_tab_and_dropped_socket_resume_the_live_call(office: Offic
     mark = first.locator('[data-testid="alert-mark"]').first
     expect(mark).to_be_visible(timeout=100_000)
     expect(first.get_by_test_id("guidance-say")).not_to_be_empty()
+    expect(first.get_by_test_id("text-latency")).to_be_visible()
 
     assert office.line.cut() > 0
     expect(first.get_by_test_id("connection")).not_to_have_attribute("data-state", "live", timeout=10_000)
