@@ -18,11 +18,12 @@ import soxr
 from koemori.audio.call import CallId, Channel, ChannelRole, LegId
 from koemori.models.catalog import ensure_model
 from koemori.models.listener import CallListener, ListenerConfig, ListenerCounts
-from koemori.models.ports import VoiceActivityDetector, WorkerPool
+from koemori.models.ports import VoiceActivityDetector
+from koemori.models.process_pool import ProcessWorkerPool
 from koemori.models.types import TranscriptEvent
 from koemori.models.vad_batcher import VadBatcher
-from koemori.models.whisper import WhisperConfig, WhisperTranscriber
-from koemori.models.workers import ThreadWorkerPool
+from koemori.models.whisper import WhisperTranscriber
+from koemori.models.worker_spec import WorkerSpec
 from numpy.typing import NDArray
 
 AUDIO = Path(__file__).parent / "corpus" / "audio"
@@ -49,7 +50,7 @@ class CorpusCall:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heard:
-    """Events with the second (since the first sample was due) at which each came."""
+    """Events with the second (since the first sample was due) at which each came; CPU of all processes."""
 
     events: list[tuple[float, TranscriptEvent]]
     cpu_s: float
@@ -65,18 +66,18 @@ def load_call(name: str) -> CorpusCall:
     return CorpusCall(name, audio, tuple(truth["turns"]))
 
 
-def load_whisper(workers: int) -> WhisperTranscriber:
-    return WhisperTranscriber(ensure_model("base"), WhisperConfig(replicas=workers))
+def load_whisper() -> WhisperTranscriber:
+    return WhisperTranscriber(ensure_model("base"))
 
 
-def make_pool(whisper: WhisperTranscriber, workers: int) -> ThreadWorkerPool:
-    return ThreadWorkerPool(lambda: whisper, workers)
+async def open_pool(workers: int) -> ProcessWorkerPool:
+    return await ProcessWorkerPool.open(WorkerSpec(ensure_model("base")), workers)
 
 
 async def hear(
     call: CorpusCall,
     vad: VadBatcher | VoiceActivityDetector,
-    pool: WorkerPool,
+    pool: ProcessWorkerPool,
     config: ListenerConfig,
     speed: float | None = None,
 ) -> Heard:
@@ -86,7 +87,7 @@ async def hear(
         for index, role in enumerate((ChannelRole.AGENT, ChannelRole.CUSTOMER))
     ]
     listener = CallListener(channels, vad, pool, config)
-    cpu_s, began = time.process_time(), time.perf_counter()
+    cpu_s, began = _cpu_s(pool), time.perf_counter()
 
     async def feed() -> None:
         step = FRAME_MS * RATE_HZ // 1000
@@ -103,7 +104,12 @@ async def hear(
     feeding = asyncio.ensure_future(feed())
     events = [(time.perf_counter() - began, event) async for event in listener.events()]
     await feeding
-    return Heard(events, time.process_time() - cpu_s, time.perf_counter() - began, listener.counts)
+    return Heard(events, _cpu_s(pool) - cpu_s, time.perf_counter() - began, listener.counts)
+
+
+def _cpu_s(pool: ProcessWorkerPool) -> float:
+    """Processor time of this process and of the windows its workers have answered."""
+    return time.process_time() + pool.cpu_ms / 1000
 
 
 def circumstances(command: str, model_id: str) -> dict[str, object]:

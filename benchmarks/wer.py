@@ -8,7 +8,7 @@ turns of the script: edit distance over normalised characters (NFKC, no punctuat
 the script's. Numbers and homophones that the recogniser writes in its own way (小野寺 → おのでら) count as
 errors. `offline` is the same model on each true turn (cut by the script's times with 250 ms around
 it) in a full 30 s window with a beam of five: what the shorter windows and our own endpoints must not be
-worse than. CPU seconds are of the whole process, over the length of the call (both sides).
+worse than. CPU seconds are of the whole process and its workers, over the length of the call (both sides).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 
 from koemori.audio.call import CallId, Channel, ChannelRole, LegId
 from koemori.models.listener import ListenerConfig
-from koemori.models.ports import TranscriptionRequest
+from koemori.models.ports import Purpose, TranscriptionRequest
 from koemori.models.silero_vad import SileroVad
 from koemori.models.text import edit_distance, normalize
 from koemori.models.types import NotAssisted, Quarantined, SpeechSegment, Utterance
@@ -38,7 +38,7 @@ from benchmarks.listening import (
     hear,
     load_call,
     load_whisper,
-    make_pool,
+    open_pool,
 )
 
 SIDES = ("agent", "customer")
@@ -51,8 +51,8 @@ def errors(reference: str, hypothesis: str) -> tuple[int, int]:
     return edit_distance(expected, normalize(hypothesis)), len(expected)
 
 
-async def listened(call: CorpusCall, whisper: WhisperTranscriber, workers: int) -> dict[str, object]:
-    pool = make_pool(whisper, workers)
+async def listened(call: CorpusCall, workers: int) -> dict[str, object]:
+    pool = await open_pool(workers)
     heard = await hear(call, SileroVad(), pool, ListenerConfig(partials=False))
     await pool.aclose()
     said = [event for _, event in heard.events if isinstance(event, Utterance)]
@@ -79,8 +79,8 @@ def offline(call: CorpusCall, whisper: WhisperTranscriber) -> dict[str, object]:
         channel = Channel(CallId(call.name), LegId("0"), SIDES.index(side), ChannelRole(side), "bench")
         start_ms, end_ms = max(0, int(turn["start"] * 1000) - 250), int(turn["end"] * 1000) + 250
         samples = call.audio[channel.index, start_ms * RATE_HZ // 1000 : end_ms * RATE_HZ // 1000]
-        request = TranscriptionRequest(SpeechSegment(channel, start_ms, end_ms, samples), final=True)
-        texts[side] += whisper.transcribe(request).text
+        request = TranscriptionRequest(SpeechSegment(channel, start_ms, end_ms, samples), Purpose.FINAL)
+        texts[side] += whisper.transcribe([request])[0].text
     counted = [errors(call.text(side), texts[side]) for side in SIDES]
     return {
         "errors": [wrong for wrong, _ in counted],
@@ -108,8 +108,8 @@ def main() -> None:
     parser.add_argument("--no-offline", action="store_true")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
-    whisper = load_whisper(options.workers)
-    config = replace(WhisperConfig(), least_final_window_ms=30_000, word_times=False)
+    whisper = load_whisper()
+    config = replace(WhisperConfig(), least_final_window_ms=30_000)
     wide = None if options.no_offline else WhisperTranscriber(ensure_model("base"), config)
     command = f"python -m benchmarks.wer {' '.join(sys.argv[1:])}".strip()
     result = circumstances(command, whisper.model_id)
@@ -117,7 +117,7 @@ def main() -> None:
     for name in options.calls:
         call = load_call(name)
         calls[name] = {"seconds": round(call.seconds, 1)}
-        calls[name]["listener"] = asyncio.run(listened(call, whisper, options.workers))
+        calls[name]["listener"] = asyncio.run(listened(call, options.workers))
         if wide is not None:
             calls[name]["offline"] = offline(call, wide)
         print(name, json.dumps(calls[name]), flush=True)

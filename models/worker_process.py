@@ -47,6 +47,7 @@ class WorkerProcess(asyncio.SubprocessProtocol):
         self._decoder = Decoder()
         self._ready: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
         self._gone = asyncio.Event()
+        self._started = False
         self._dead = False
         self._closing = False
         self._stderr = b""
@@ -86,6 +87,9 @@ class WorkerProcess(asyncio.SubprocessProtocol):
         except BaseException:
             await worker.close(0)
             raise
+        if worker._dead:
+            raise WorkerFailedError("a worker that lives on", "its end right after its start")
+        worker._started = True
         worker.model_id, worker.resident_bytes = ready.model_id, ready.resident_bytes
         return worker
 
@@ -153,7 +157,7 @@ class WorkerProcess(asyncio.SubprocessProtocol):
         if self._dead:
             return
         self._dead = True
-        if not self._closing:
+        if self._started and not self._closing:
             self._callbacks.died(self)
 
     # What the event loop calls.

@@ -15,7 +15,7 @@ from koemori.models.routed_pool import RoutedWorkerPool
 from koemori.models.types import Hypothesis, SpeechSegment
 from koemori.models.worker_spec import WorkerSpec
 
-from tests.contracts.worker_pool import OF_ANY_POOL, OF_WORKERS, Check, Subject
+from tests.contracts.worker_pool import OF_ANY_POOL, OF_WORKERS, UNHURRIED, Check, Subject
 from tests.fakes.models import ScriptedPool, hypothesis
 from tests.fakes.scripted_worker import COMMAND
 
@@ -36,7 +36,9 @@ TEXTS = tuple(frozenset({f"{PROMPT}/{number}/{16_000 * number}"}) for number in 
 
 
 async def open_pool(folder: Path, batch_size: int = 1) -> ProcessWorkerPool:
-    return await ProcessWorkerPool.open(WorkerSpec(folder, batch_size=batch_size), command=COMMAND)
+    return await ProcessWorkerPool.open(
+        WorkerSpec(folder, batch_size=batch_size), scheduler=UNHURRIED, command=COMMAND
+    )
 
 
 @pytest.fixture(params=["one window at a time", "batches of four", "two models"])

@@ -15,8 +15,17 @@ from dataclasses import dataclass, replace
 import pytest
 from koemori.audio.call import CallId
 from koemori.models.errors import WorkerPoolBusyError, WorkerPoolClosedError
-from koemori.models.ports import LoadLevel, Purpose, TranscriptionRequest, WorkerPool
+from koemori.models.load import LoadConfig
+from koemori.models.ports import Purpose, TranscriptionRequest, WorkerPool
+from koemori.models.scheduler import SchedulerConfig
 from koemori.models.types import Hypothesis
+
+UNHURRIED = SchedulerConfig(
+    workers=1,
+    partial_budget_ms=60_000,
+    load=LoadConfig(busy_share=9.0, full_share=9.0, delay_ms=1e6, large_delay_ms=1e6, shed_delay_ms=1e6),
+)
+"""Sheds nothing, however slow the machine is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +69,6 @@ async def every_request_is_answered_once_with_its_own_text(subject: Subject) -> 
     asked = [asyncio.ensure_future(subject.pool.transcribe(window)) for window in subject.of_calls()]
     subject.assert_texts(await asyncio.gather(*asked))
     assert subject.pool.load.waiting == 0
-    assert subject.pool.load.level is LoadLevel.NORMAL
 
 
 async def finals_of_a_channel_begin_in_the_order_in_which_they_were_asked(subject: Subject) -> None:
@@ -149,6 +157,14 @@ OF_ANY_POOL: tuple[Check, ...] = (
     the_time_of_an_answer_is_accounted_for,
 )
 """Kept even by a pool without workers of its own, such as a test's."""
+
+OF_MODELS: tuple[Check, ...] = (
+    every_request_is_answered_once_with_its_own_text,
+    the_time_of_an_answer_is_accounted_for,
+    a_killed_worker_loses_nothing,
+    closing_finishes_what_was_accepted_and_refuses_more,
+)
+"""Those in which it matters what the workers say and how long they take."""
 
 OF_WORKERS: tuple[Check, ...] = (
     *OF_ANY_POOL,

@@ -13,27 +13,28 @@ import pytest
 import soundfile
 import soxr
 from koemori.audio.call import CallId, Channel, ChannelRole, LegId
+from koemori.audio.telephone_sounds import SOUNDS
 from koemori.models.catalog import ensure_model
 from koemori.models.errors import TranscriptionError
 from koemori.models.listener import CallListener, ListenerConfig
 from koemori.models.phantom import PhantomGuard
-from koemori.models.ports import TranscriptionRequest
+from koemori.models.ports import Purpose, TranscriptionRequest
+from koemori.models.process_pool import ProcessWorkerPool
 from koemori.models.silero_vad import SileroVad
 from koemori.models.text import character_error_rate
 from koemori.models.types import Partial, Quarantined, SpeechSegment, TranscriptEvent, Utterance
 from koemori.models.whisper import WhisperConfig, WhisperTranscriber
-from koemori.models.workers import ThreadWorkerPool
+from koemori.models.worker_spec import WorkerSpec
 from numpy.typing import NDArray
 
 from tests.fakes.models import CUSTOMER, speech_window
-from tests.fakes.telephone_sounds import SOUNDS
 
 pytestmark = pytest.mark.model
 
 
 @pytest.fixture(scope="module")
 def whisper() -> WhisperTranscriber:
-    return WhisperTranscriber(ensure_model("base"), WhisperConfig(replicas=2))
+    return WhisperTranscriber(ensure_model("base"))
 
 
 def read_call(corpus: Path, name: str) -> tuple[NDArray[np.float32], list[dict[str, object]]]:
@@ -44,7 +45,6 @@ def read_call(corpus: Path, name: str) -> tuple[NDArray[np.float32], list[dict[s
 
 
 async def hear(
-    whisper: WhisperTranscriber,
     audio: NDArray[np.float32],
     config: ListenerConfig | None = None,
     pause_s: float = 0.0,
@@ -54,7 +54,7 @@ async def hear(
         Channel(CallId("01CALL"), LegId("0"), index, ChannelRole.UNKNOWN, "test")
         for index in range(len(audio))
     ]
-    pool = ThreadWorkerPool(lambda: whisper, workers=2)
+    pool = await ProcessWorkerPool.open(WorkerSpec(ensure_model("base")), workers=2)
     listener = CallListener(channels, SileroVad(), pool, config or ListenerConfig(partials=False))
 
     async def feed() -> None:
@@ -72,9 +72,9 @@ async def hear(
     return events
 
 
-async def test_both_sides_of_a_real_call_are_heard(corpus: Path, whisper: WhisperTranscriber) -> None:
+async def test_both_sides_of_a_real_call_are_heard(corpus: Path) -> None:
     audio, turns = read_call(corpus, "c01")
-    events = [event for event in await hear(whisper, audio) if isinstance(event, Utterance)]
+    events = [event for event in await hear(audio) if isinstance(event, Utterance)]
     for index, (speaker, most) in enumerate([("agent", 0.2), ("customer", 0.4)]):
         said = [event for event in events if event.channel.index == index]
         truth = "".join(str(turn["text"]) for turn in turns if turn["speaker"] == speaker)
@@ -89,20 +89,20 @@ async def test_both_sides_of_a_real_call_are_heard(corpus: Path, whisper: Whispe
                 assert before.start_ms <= before.end_ms <= after.end_ms
 
 
-async def test_partials_come_while_someone_speaks(corpus: Path, whisper: WhisperTranscriber) -> None:
+async def test_partials_come_while_someone_speaks(corpus: Path) -> None:
     audio, _ = read_call(corpus, "c01")
     config = ListenerConfig(partial_interval_ms=2000)
-    events = await hear(whisper, audio[:1, : 9 * 16_000], config, pause_s=0.05)
+    events = await hear(audio[:1, : 9 * 16_000], config, pause_s=0.05)
     shown = [event for event in events if isinstance(event, Partial)]
     assert shown
     assert isinstance(events[-1], Utterance)
 
 
-async def test_ten_minutes_of_line_sounds_are_no_utterance(whisper: WhisperTranscriber) -> None:
+async def test_ten_minutes_of_line_sounds_are_no_utterance() -> None:
     """Each sound for ten minutes on a channel of its own; a few keys pass the detector, none the guard."""
     sounds = [make(600.0) for make in SOUNDS.values()]
     audio = np.stack([sound[: min(map(len, sounds))] for sound in sounds])
-    events = await hear(whisper, audio)
+    events = await hear(audio)
     assert {type(event) for event in events} <= {Quarantined}
     assert len(events) < 20
 
@@ -114,7 +114,7 @@ def test_what_the_model_makes_of_line_sounds_is_not_believed(whisper: WhisperTra
     guard = PhantomGuard()
     for start_s, length_s in [(1, 1), (3, 2), (4, 9)]:
         window = speech_window(samples[start_s * 16_000 : (start_s + length_s) * 16_000], probability=0.6)
-        said = whisper.transcribe(TranscriptionRequest(window.segment, final=True))
+        said = whisper.transcribe([TranscriptionRequest(window.segment, Purpose.FINAL)])[0]
         assert not said.text.strip() or guard.judge(window, said) is not None
 
 
@@ -123,7 +123,7 @@ def test_a_partial_stops_at_its_token_cap_and_takes_no_alignment(
 ) -> None:
     audio, _ = read_call(corpus, "c01")
     segment = SpeechSegment(CUSTOMER, 5000, 7000, audio[0, 16_000 : 3 * 16_000])
-    said = whisper.transcribe(TranscriptionRequest(segment, final=False))
+    said = whisper.transcribe([TranscriptionRequest(segment, Purpose.PARTIAL)])[0]
     assert 3 <= len(said.text) <= 40
     assert (said.words[0].start_ms, said.words[-1].end_ms) == (5000, 7000)
 
@@ -133,9 +133,10 @@ def test_the_same_request_gives_the_same_words_and_a_prompt_is_taken(
 ) -> None:
     audio, _ = read_call(corpus, "c01")
     segment = SpeechSegment(CUSTOMER, 0, 9000, audio[0, : 9 * 16_000])
-    request = TranscriptionRequest(segment, final=True)
-    assert whisper.transcribe(request) == whisper.transcribe(request)
-    assert whisper.transcribe(replace(request, prompt="ネットサポートの木村")).text
+    request = TranscriptionRequest(segment, Purpose.FINAL)
+    (once,), (again,) = whisper.transcribe([request]), whisper.transcribe([request])
+    assert replace(once, work=again.work) == again
+    assert whisper.transcribe([replace(request, prompt="ネットサポートの木村")])[0].text
 
 
 def test_a_final_that_loops_is_decoded_again_in_thirty_seconds(
@@ -148,7 +149,8 @@ def test_a_final_that_loops_is_decoded_again_in_thirty_seconds(
         whisper, "_spectrogram", lambda samples, count: frames.append(count) or spectrogram(samples, count)
     )
     audio, _ = read_call(corpus, "c01")
-    whisper.transcribe(TranscriptionRequest(SpeechSegment(CUSTOMER, 0, 3000, audio[0, :48_000]), final=True))
+    segment = SpeechSegment(CUSTOMER, 0, 3000, audio[0, :48_000])
+    whisper.transcribe([TranscriptionRequest(segment, Purpose.FINAL)])
     assert frames == [800, 3000]
 
 
