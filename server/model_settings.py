@@ -147,7 +147,7 @@ class DiarizationSettings(Section):
 
     enabled: bool = False
     pipeline: str | None = None
-    """Folder of a pyannote pipeline, or its hub id."""
+    """Folder of a pyannote pipeline, its hub id, or `open-voices`: weights that are fetched by digest."""
     revision: str | None = None
     """Commit of the hub id."""
     segmentation: Path | None = None

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from koemori.models.languages import DETECT
 from koemori.server.config import Settings
+
+if TYPE_CHECKING:
+    from koemori.models.questions import ListenerConfig
+    from koemori.models.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,24 @@ def listening_for(settings: Settings, queue: str | None) -> Listening:
         vocabulary=tuple(dict.fromkeys(vocabulary)),
         partials=models.partials,
     )
+
+
+def listener_config(listening: Listening) -> ListenerConfig:
+    """The listener's settings for a call; endpoints, guard and bounds stay as they are."""
+    from koemori.models.questions import ListenerConfig
+
+    return ListenerConfig(language=listening.language, partials=listening.partials)
+
+
+def words_for(listening: Listening) -> Vocabulary:
+    """The built-in words and those of the files, as one vocabulary. Reads the files.
+
+    Raises:
+        VocabularyError: A file does not fit, or all together hold too many words.
+    """
+    from koemori.models.vocabulary import builtin_vocabulary, load_vocabulary, merge_vocabularies
+
+    return merge_vocabularies(builtin_vocabulary(), *map(load_vocabulary, listening.vocabulary))
 
 
 def languages_wanted(settings: Settings) -> frozenset[str]:

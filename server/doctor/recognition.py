@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from koemori.models import capacity, host
 from koemori.models.errors import DiarizationUnavailableError, ModelError, WorkerFailedError
-from koemori.server.calls.listening import listening_for
+from koemori.server.calls.listening import listening_for, words_for
 from koemori.server.calls.worker_plan import DevicePlan, plan_device
 from koemori.server.config import Settings
 from koemori.server.doctor import sentences
@@ -61,15 +61,17 @@ class Recognition:
         return Finding("weights", "ok", "; ".join(said))
 
     def check_words(self) -> Finding:
-        """Every vocabulary file of every queue can be read."""
-        from koemori.models.vocabulary import load_vocabulary
+        """Every vocabulary file can be read, and those of each queue go together."""
+        from koemori.models.vocabulary import builtin_vocabulary
 
         queues = (None, *self._settings.queues)
-        files = {path for queue in queues for path in listening_for(self._settings, queue).vocabulary}
-        words = sum(len(load_vocabulary(path).entries) for path in sorted(files))
-        came = (
-            f"{words} in {len(files)} file{'' if len(files) == 1 else 's'}" if files else "none of your own"
-        )
+        heard = [listening_for(self._settings, queue) for queue in queues]
+        most = max(len(words_for(listening).entries) for listening in heard)
+        files = {path for listening in heard for path in listening.vocabulary}
+        came = f"{len(builtin_vocabulary().entries)} built in"
+        if files:
+            plural = "" if len(files) == 1 else "s"
+            came = f"{most} at most in a queue, from {len(files)} file{plural} and {came}"
         return Finding("words", "ok", came)
 
     # Machine.
@@ -136,6 +138,7 @@ class Recognition:
         settings = self._settings.diarization
         if not settings.enabled:
             return Finding("speakers", "ok", "not told apart on a mono channel ([diarization] is off)")
+        from koemori.models.open_voices import OPEN_VOICES
         from koemori.server.calls.speakers import diarization_config
         from koemori.server.doctor.interpreter import missing_packages
 
@@ -149,7 +152,16 @@ class Recognition:
             config.weights.check()
         except DiarizationUnavailableError as error:
             return Finding("speakers", "failed", str(error), "check section [diarization]")
-        return Finding("speakers", "ok", f"told apart by {config.weights.model_id}")
+        came = f"told apart by {config.weights.model_id}"
+        if config.weights.pipeline == OPEN_VOICES and not self._have_open_voices():
+            came += ", whose weights the first start fetches"
+        return Finding("speakers", "ok", came)
+
+    def _have_open_voices(self) -> bool:
+        from koemori.models.open_voices import OPEN_VOICES
+        from koemori.server.calls.recogniser import model_sources
+
+        return any(model_sources(self._settings.models).cache_dir.glob(f"{OPEN_VOICES}-*"))
 
     # What was found out once.
 

@@ -3,7 +3,16 @@
 from pathlib import Path
 
 import pytest
-from koemori.server.calls.listening import Listening, languages_wanted, listening_for
+from koemori.models.errors import VocabularyError
+from koemori.models.questions import ListenerConfig
+from koemori.models.vocabulary import builtin_vocabulary
+from koemori.server.calls.listening import (
+    Listening,
+    languages_wanted,
+    listener_config,
+    listening_for,
+    words_for,
+)
 from koemori.server.config import QueueSettings, Settings
 from koemori.server.model_settings import ModelSettings
 
@@ -35,6 +44,26 @@ def test_a_queue_adds_its_words_and_may_have_its_own_language() -> None:
 
 def test_auto_leaves_the_language_to_the_recogniser() -> None:
     assert listening_for(settings(), "any").language == ""
+
+
+def test_the_listener_is_told_language_and_partials() -> None:
+    config = listener_config(listening_for(settings(), "english"))
+    assert (config.language, config.partials) == ("en", True)
+    silent = Settings(models=ModelSettings(partials=False))
+    assert listener_config(listening_for(silent, None)) == ListenerConfig(language="ja", partials=False)
+
+
+def test_words_of_the_files_join_those_built_in(tmp_path: Path) -> None:
+    file = tmp_path / "shop.toml"
+    file.write_text(
+        'id = "shop"\nversion = "1"\nsource = "test"\n[[entry]]\ntext = "小野寺"\nreading = "おのでら"\n',
+        encoding="utf-8",
+    )
+    words = words_for(Listening("ja", (file,), partials=True))
+    assert len(words.entries) == len(builtin_vocabulary().entries) + 1
+    assert words.entries[-1].text == "小野寺"
+    with pytest.raises(VocabularyError, match=r"absent\.toml: expected a file that can be read"):
+        words_for(Listening("ja", (file, tmp_path / "absent.toml"), partials=True))
 
 
 def test_every_language_that_a_call_may_need_is_known_beforehand() -> None:

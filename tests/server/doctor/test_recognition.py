@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from koemori.audio.errors import KoemoriError
-from koemori.models.errors import ModelFormatError
+from koemori.models.errors import ModelFormatError, VocabularyError
 from koemori.models.model_folder import folder_digest
 from koemori.server.config import QueueSettings, Settings
 from koemori.server.doctor import examine
@@ -19,6 +18,17 @@ from koemori.server.model_settings import DiarizationSettings, ModelSettings
 from tests.fakes.whisper_folder import write_whisper_folder
 
 pytestmark = pytest.mark.integration
+
+VOCABULARY = """\
+id = "shop"
+version = "1"
+source = "made by this test"
+
+[[entry]]
+text = "小野寺"
+reading = "おのでら"
+kind = "name"
+"""
 
 
 def hears(models: ModelSettings, quick: bool = True, **sections: object) -> Recognition:
@@ -69,10 +79,22 @@ def test_a_model_that_does_not_know_the_language_is_refused(tmp_path: Path) -> N
 
 
 def test_vocabulary_files_of_every_queue_are_read(tmp_path: Path) -> None:
-    assert hears(ModelSettings()).check_words().came == "none of your own"
+    assert hears(ModelSettings()).check_words().came.endswith(" built in")
+    (tmp_path / "shop.toml").write_text(VOCABULARY, encoding="utf-8")
+    shop = {"shop": QueueSettings(vocabulary=(tmp_path / "shop.toml",))}
+    assert " at most in a queue, from 1 file and " in hears(ModelSettings(), queues=shop).check_words().came
     queues = {"shop": QueueSettings(vocabulary=(tmp_path / "absent.toml",))}
-    with pytest.raises((KoemoriError, OSError)):
+    with pytest.raises(VocabularyError, match=r"absent\.toml: expected a file that can be read"):
         hears(ModelSettings(), queues=queues).check_words()
+
+
+def test_the_open_voices_are_named_before_they_are_fetched(tmp_path: Path) -> None:
+    here = tmp_path / "python"
+    here.write_text("#!/bin/sh\necho '[]'\n")
+    here.chmod(0o755)
+    on = DiarizationSettings(enabled=True, pipeline="open-voices", python=here)
+    found = hears(ModelSettings(cache_dir=tmp_path / "cache"), diarization=on).check_speakers()
+    assert (found.state, found.came.endswith("whose weights the first start fetches")) == ("ok", True)
 
 
 def test_the_processor_of_this_machine_computes_with_eight_bits() -> None:
