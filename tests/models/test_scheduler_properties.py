@@ -115,8 +115,18 @@ def test_everything_accepted_ends_exactly_once(config: SchedulerConfig, steps: S
     assert pool.scheduler.waiting == pool.scheduler.running == 0
 
 
-@given(CONFIGS, STEPS)
-@settings(max_examples=80, deadline=None)
+CROWDED = st.builds(
+    SchedulerConfig,
+    workers=st.just(1),
+    batch_size=st.integers(3, 5),
+    most_finals=st.just(100),
+    burst_ms=st.just(60_000),
+)
+"""All finals due at once, many in a batch."""
+
+
+@given(st.one_of(CONFIGS, CROWDED), STEPS)
+@settings(max_examples=120, deadline=None)
 def test_finals_of_a_channel_begin_in_the_order_asked(config: SchedulerConfig, steps: Steps) -> None:
     order = defaultdict(list)
     for job in first_begins(play(config, steps)):
