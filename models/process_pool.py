@@ -369,7 +369,7 @@ class ProcessWorkerPool:
 
 
 def _check_size(request: TranscriptionRequest) -> None:
-    texts = (request.prompt, request.prefix, request.draft, *request.vocabulary)
+    texts = (request.prompt, *request.vocabulary)
     for what, most, came in (
         ("samples", MOST_WINDOW_SAMPLES, len(request.segment.samples)),
         ("characters of context", MOST_TEXT_CHARACTERS, sum(map(len, texts))),

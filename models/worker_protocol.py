@@ -25,7 +25,7 @@ MOST_PAYLOAD_BYTES: Final = 256 << 20
 MOST_WINDOW_SAMPLES: Final = 60 * 16_000
 """A minute; twice what Whisper looks at."""
 MOST_TEXT_CHARACTERS: Final = 20_000
-"""Prompt, prefix, draft and vocabulary of one window together; Whisper looks at a few hundred."""
+"""Prompt and vocabulary of one window together; Whisper looks at a few hundred."""
 MOST_BATCH: Final = MOST_PAYLOAD_BYTES // (4 * MOST_WINDOW_SAMPLES)
 
 _MAGIC: Final = b"KOE1"

@@ -1,8 +1,8 @@
 """A worker process without weights: the real loop and pipes around a recogniser that obeys its prompt.
 
 Run as a program by a `ProcessWorkerPool`; `COMMAND` is its command line. The folder's name says how it
-starts, a request's prompt what happens: `die`, `hang`, `fail`, `raise`, `print`, `sleep:<ms>`; anything else
-is said.
+starts, a request's prompt what happens: `die`, `hang`, `fail`, `raise:<words>`, `print:<words>`,
+`sleep:<ms>`; anything else is said.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ class ObedientTranscriber:
                 time.sleep(600)
             case ["fail"]:
                 raise TranscriptionError("expected words; the script says no")
-            case ["raise"]:
-                raise LookupError(f"{request.prefix} must not be passed on")
-            case ["print"]:
-                sys.stdout.write(f"{request.prefix} on standard output\n")
+            case ["raise", words]:
+                raise LookupError(f"{words} must not be passed on")
+            case ["print", words]:
+                sys.stdout.write(f"{words} on standard output\n")
                 sys.stdout.flush()
             case ["sleep", pause_ms]:
                 time.sleep(int(pause_ms) / 1000)

@@ -55,13 +55,13 @@ async def open_pool(tmp_path: Path) -> AsyncIterator[OpenPool]:
 
 
 def request(
-    number: int, prompt: str = "", purpose: Purpose = Purpose.FINAL, prefix: str = "", call: str = ""
+    number: int, prompt: str = "", purpose: Purpose = Purpose.FINAL, call: str = ""
 ) -> TranscriptionRequest:
     """One second of sound; by default each number is a call of its own."""
     channel = Channel(CallId(call or f"01CALL{number}"), LegId("a"), 0, ChannelRole.AGENT, "test")
     samples = np.full(16_000, number, dtype=np.float32)
     return TranscriptionRequest(
-        SpeechSegment(channel, number, number + 1000, samples), purpose, prompt=prompt, prefix=prefix
+        SpeechSegment(channel, number, number + 1000, samples), purpose, prompt=prompt
     )
 
 
@@ -194,9 +194,9 @@ async def test_failures_of_the_model_reach_their_askers_alone_and_the_worker_liv
 ) -> None:
     pool = await open_pool(spec=WorkerSpec(tmp_path / "model", batch_size=4, batch_wait_ms=50))
     before = pool.pids
-    prompts = ["", "fail", "raise", ""]
+    prompts = ["", "fail", "raise:secret", ""]
     answers = await asyncio.gather(
-        *(pool.transcribe(request(number, prompt, prefix="secret")) for number, prompt in enumerate(prompts)),
+        *(pool.transcribe(request(number, prompt)) for number, prompt in enumerate(prompts)),
         return_exceptions=True,
     )
     assert [str(answer) for answer in answers if isinstance(answer, TranscriptionError)] == [
@@ -219,8 +219,8 @@ async def test_what_a_library_prints_does_not_disturb_the_answers_and_is_kept_ou
 ) -> None:
     caplog.set_level(logging.INFO)
     pool = await open_pool()
-    answer = await pool.transcribe(request(1, "print", prefix="secret"))
-    assert answer.text == said(1, "print")
+    answer = await pool.transcribe(request(1, "print:secret"))
+    assert answer.text == said(1, "print:secret")
 
     def printed() -> list[logging.LogRecord]:
         return [record for record in caplog.records if record.getMessage() == "a speech worker printed"]

@@ -54,8 +54,6 @@ requests = st.builds(
     purpose=st.sampled_from(Purpose),
     language=texts,
     prompt=texts,
-    prefix=texts,
-    draft=texts,
     vocabulary=st.lists(texts, max_size=3).map(tuple),
 )
 messages = st.one_of(
@@ -85,10 +83,7 @@ def comparable(message: Message) -> object:
                 [getattr(asked.segment, name) for name in ("channel", "start_ms", "end_ms")],
                 asked.segment.samples.dtype,
                 asked.segment.samples.tobytes(),
-                [
-                    getattr(asked, name)
-                    for name in ("purpose", "language", "prompt", "prefix", "draft", "vocabulary")
-                ],
+                [getattr(asked, name) for name in ("purpose", "language", "prompt", "vocabulary")],
             )
             for asked in message.requests
         ],
