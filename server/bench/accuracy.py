@@ -21,7 +21,7 @@ import numpy as np
 from koemori.audio.call import ChannelRole
 from koemori.audio.telephone_sounds import SOUND_RATE_HZ, SOUNDS
 from koemori.server.bench import process_tree
-from koemori.server.bench.figures import character_errors, committed, not_assisted_ms
+from koemori.server.bench.figures import LONGEST_SPELLED_MS, character_errors, committed, not_assisted_ms
 from koemori.server.bench.offline import OfflineReference
 from koemori.server.bench.playing import Played, play
 from koemori.server.bench.spelling import Errors, total
@@ -45,6 +45,8 @@ async def measure(
     Raises:
         UnusableInputError: A tape without a script, or one that is too long to compare.
     """
+    for tape in tapes:
+        _check(tape)
     metrics = Metrics()
     pipeline = await Pipeline.open(settings, metrics)
     folder, _ = await asyncio.to_thread(fetch_models, settings)
@@ -103,6 +105,14 @@ def line(call: dict[str, Any]) -> str:
     )
 
 
+def _check(tape: Tape) -> None:
+    if tape.duration_ms > LONGEST_SPELLED_MS:
+        limit, came = LONGEST_SPELLED_MS // 60_000, tape.duration_ms // 60_000
+        raise UnusableInputError(tape.name, f"a call of at most {limit} minutes", f"one of {came}")
+    if not any(turn.text for turn in tape.turns):
+        raise UnusableInputError(tape.name, "a script with the text of its turns beside it", "none")
+
+
 def _reference_device(settings: Settings) -> tuple[str, str]:
     """Device and weight type of the reference: those of the recogniser, a CPU unless a GPU is demanded."""
     device = "cuda" if settings.models.device == "cuda" else "cpu"
@@ -116,10 +126,6 @@ async def _call(
     began_s = process_tree.cpu_s()
     played = await play(tape, None, pipeline.ports, metrics, settings)
     errors = character_errors(played)
-    if not errors:
-        raise UnusableInputError(
-            tape.name, "a call of at most 15 minutes with a script beside it (turns with text)", "another"
-        )
     heard_s = process_tree.cpu_s()
     read = await asyncio.to_thread(reference.errors, tape)
     read_s = process_tree.cpu_s()

@@ -3,7 +3,7 @@
 For each number N of calls a pipeline is opened anew and N calls are played at once through all of it:
 recorder, recogniser, engine. Each call is another file, or the same file begun at another turn, and starts
 within the first seconds at a random moment, so that callers do not speak in step; the seed fixes all of it.
-Figures are of what is said after every call has run for `WARM_UP_MS` and until the first one ends.
+Figures are of what is said from `Plan.warm_up_ms` after the last call has begun until the first one ends.
 
 The audio is decoded once and shared, so a call's source costs a slice and a wait per frame. What that costs
 is measured first, with nobody listening, and stands in the result as `driver_cpu_s_per_call_s`; CPU per call
@@ -42,8 +42,6 @@ from koemori.server.config import Settings
 from koemori.server.telemetry import Metrics
 from koemori.server.wire import AssistanceEvent
 
-WARM_UP_MS = 10_000
-STAGGER_MS = 5_000
 _WATCH_S = 0.25
 _DRIVER_S = 4.0
 _LEAD_MS = 300
@@ -66,11 +64,15 @@ class Plan:
         seconds: Length of each call.
         partials: False for finals only.
         seed: Of delays and beginnings.
+        warm_up_ms: Left out after the last call has begun.
+        stagger_ms: Calls begin at random moments within this.
     """
 
     seconds: float = 110.0
     partials: bool = True
     seed: int = 1
+    warm_up_ms: int = 10_000
+    stagger_ms: int = 5_000
 
 
 def planned(tapes: Sequence[Tape], count: int, plan: Plan) -> list[Planned]:
@@ -86,7 +88,7 @@ def planned(tapes: Sequence[Tape], count: int, plan: Plan) -> list[Planned]:
         ]
         begun = turned(tape, chance.choice(begins))
         calls.append(
-            Planned(looped([begun], round(plan.seconds * 1000)), round(chance.uniform(0, STAGGER_MS)))
+            Planned(looped([begun], round(plan.seconds * 1000)), round(chance.uniform(0, plan.stagger_ms)))
         )
     return calls
 
@@ -113,8 +115,8 @@ async def measure(
         "seconds": plan.seconds,
         "partials": "auto" if plan.partials else "off",
         "seed": plan.seed,
-        "warm_up_excluded_ms": WARM_UP_MS,
-        "stagger_ms": STAGGER_MS,
+        "warm_up_excluded_ms": plan.warm_up_ms,
+        "stagger_ms": plan.stagger_ms,
         "files": [tape.name for tape in tapes],
         "model_id": model_id,
         "cpu_covers": process_tree.COVERS,
@@ -188,7 +190,9 @@ async def _run(
     finally:
         watching.cancel()
         await pipeline.aclose()
-    return _row(calls, played, watch.samples, began_s, driver), pipeline.pool.model_id
+    window = _window(calls, plan)
+    row = _row(calls, played, window)
+    return {**row, **_resources(watch.samples, began_s, window, len(calls), driver)}, pipeline.pool.model_id
 
 
 def _finals_only(settings: Settings) -> Settings:
@@ -196,41 +200,49 @@ def _finals_only(settings: Settings) -> Settings:
     return settings.model_copy(update={"models": models})
 
 
-def _row(
-    calls: Sequence[Planned],
-    played: Sequence[Played],
-    samples: Sequence[Sample],
-    began_s: float,
-    driver: float,
-) -> dict[str, Any]:
-    start_ms = max(call.delay_ms for call in calls) + WARM_UP_MS
-    end_ms = max(start_ms, min(call.delay_ms + call.tape.duration_ms for call in calls))
-    spans = [Span(start_ms - call.delay_ms, end_ms - call.delay_ms) for call in calls]
+def _window(calls: Sequence[Planned], plan: Plan) -> Span:
+    """While every call runs and has warmed up, in milliseconds since the run began."""
+    start_ms = max(call.delay_ms for call in calls) + plan.warm_up_ms
+    return Span(start_ms, max(start_ms, min(call.delay_ms + call.tape.duration_ms for call in calls)))
+
+
+def _row(calls: Sequence[Planned], played: Sequence[Played], window: Span) -> dict[str, Any]:
+    """What the calls' events say of the window."""
+    spans = [Span(window.from_ms - call.delay_ms, window.until_ms - call.delay_ms) for call in calls]
     pairs = list(zip(played, spans, strict=True))
     latencies = pooled(values for one, span in pairs for values in (emitted(one, span), spoken(one, span)))
-    inside = [sample for sample in samples if start_ms <= (sample.at_s - began_s) * 1000 <= end_ms]
-    heard = [turns_heard(one, span) for one, span in pairs]
-    missed_ms = sum(not_assisted_ms(one.events, span) for one, span in pairs)
-    kept = [committed(one.events) for one in played]
-    levels = Counter(str(sample.readings["level"]) for sample in inside)
+    length_ms = window.until_ms - window.from_ms
     sides = sum(len(one.tape.samples) for one in played)
+    missed_ms = sum(not_assisted_ms(one.events, span) for one, span in pairs)
+    heard = [turns_heard(one, span) for one, span in pairs]
+    kept = [committed(one.events) for one in played]
     return {
         "calls": len(calls),
-        "measured_s": round((end_ms - start_ms) / 1000, 1),
+        "measured_s": round(length_ms / 1000, 1),
         "latency": ranked(latencies),
         "distribution": {name: distribution(values) for name, values in latencies.items()},
         "stages": ranked_stages(stages(one, span) for one, span in pairs),
         "partials_per_speech_s": _per_second(len(latencies["partial"]), _speech_ms(pairs)),
         "turns": sum(turns for _, turns in heard),
         "turns_heard": sum(known for known, _ in heard),
-        "not_assisted_share": round(missed_ms / max(1, sides * (end_ms - start_ms)), 5),
-        "load_levels": {level: round(count / len(inside), 3) for level, count in levels.items()},
+        "not_assisted_share": round(missed_ms / max(1, sides * length_ms), 5),
         "load_events": dict(_load_events(played)),
-        "cpu_s_per_call_s": _cost(inside, len(calls), driver),
-        "peak_resident_mib": round(max(sample.resident_mib for sample in samples), 1),
-        "worst_journal_age_ms": round(max(float(sample.readings["age_ms"]) for sample in samples), 1),
         "recordings_exact": sum(one.exact for one in played),
         "stable_text": {name: sum(counts[name] for counts in kept) for name in kept[0]},
+    }
+
+
+def _resources(
+    samples: Sequence[Sample], began_s: float, window: Span, calls: int, driver: float
+) -> dict[str, Any]:
+    """What the samples say: load and CPU of the window, the worst of the whole run."""
+    inside = [sample for sample in samples if window.holds(round((sample.at_s - began_s) * 1000))]
+    levels = Counter(str(sample.readings["level"]) for sample in inside)
+    return {
+        "load_levels": {level: round(count / len(inside), 3) for level, count in levels.items()},
+        "cpu_s_per_call_s": _cost(inside, calls, driver),
+        "peak_resident_mib": round(max(sample.resident_mib for sample in samples), 1),
+        "worst_journal_age_ms": round(max(float(sample.readings["age_ms"]) for sample in samples), 1),
     }
 
 

@@ -59,10 +59,10 @@ def _loads(mode: str, runs: Sequence[Mapping[str, Any]]) -> str:
     levels = list(dict.fromkeys(level for run in runs for level in run["load_levels"]))
     ordered = sorted(levels, key=lambda level: LoadLevel[level.upper()])
     rows = {
-        f"{run['calls']} calls": {plain(level): 100 * run["load_levels"].get(level, 0.0) for level in ordered}
+        str(run["calls"]): {plain(level): 100 * run["load_levels"].get(level, 0.0) for level in ordered}
         for run in runs
     }
-    return figure(charts.stacked(f"What was shed, {mode}", rows, "% of the time"))
+    return figure(charts.stacked(f"What was shed, {mode}", rows, "% of the time, by calls at once"))
 
 
 def _capacity_table(mode: str, runs: Sequence[Mapping[str, Any]]) -> str:

@@ -105,7 +105,7 @@ def lines(
 
 
 def stacked(title: str, rows: Mapping[str, Mapping[str, float]], unit: str) -> str:
-    """One bar per row, its parts one after the other; parts below zero go to the left."""
+    """One bar per row, its parts one after the other and their sum; parts below zero go to the left."""
     figure, axes = _figure(title, width=7.2, height=1.3 + 0.5 * len(rows))
     parts = list(dict.fromkeys(part for row in rows.values() for part in row))
     names = list(rows)

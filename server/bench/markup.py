@@ -40,6 +40,7 @@ class Marked:
     html: str
 
 
+_MANY = 1000
 Cell = str | int | float | None | Marked
 
 
@@ -96,4 +97,6 @@ def _cell(value: Cell) -> str:
         return value.html
     if value is None:
         return "–"
+    if isinstance(value, float):
+        return f"{value:,.4g}" if abs(value) < _MANY else f"{value:,.0f}"
     return escape(value if isinstance(value, str) else f"{value:,}")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from koemori.audio.call import ChannelRole
 from koemori.server.bench import process_tree
-from koemori.server.bench.capacity import STAGGER_MS, Plan, driver_cost, line, planned, spread
+from koemori.server.bench.capacity import Plan, driver_cost, line, planned, spread
 from koemori.server.bench.process_tree import Watch
 from koemori.server.bench.tapes import Tape, Turn
 
@@ -33,7 +33,7 @@ def test_every_file_plays_once_before_one_plays_twice() -> None:
     assert sorted(names[:3]) == ["a", "b", "c"]
     assert names[3:] == names[:2]
     assert {call.tape.duration_ms for call in calls} == {30_000}
-    assert all(0 <= call.delay_ms <= STAGGER_MS for call in calls)
+    assert all(0 <= call.delay_ms <= Plan().stagger_ms for call in calls)
 
 
 def test_calls_begin_just_before_a_turn_and_at_different_moments() -> None:

@@ -39,9 +39,7 @@ def test_a_missed_limit_says_by_how_much() -> None:
     result = results.latency()
     result["overall"]["latency"]["partial"]["p95"] = 1001
     missed = [row for row in limits([result]) if row.met is False]
-    assert missed == [
-        Limit("One call", "Partial after its audio, p95: at most 1,000 ms", "1,001 ms", False)
-    ]
+    assert missed == [Limit("One call", "Partial after its audio, p95: at most 1,000 ms", "1,001 ms", False)]
 
 
 def test_the_newest_of_several_results_counts() -> None:
