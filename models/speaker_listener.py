@@ -90,6 +90,7 @@ class SpeakerListener:
         """Utterances that a later look may still change, with the speakers last said."""
         self._out: asyncio.Queue[TranscriptEvent | Exception | None] = asyncio.Queue()
         self._finished = False
+        self._ready = False
         self._gone = False
         self._changed = asyncio.Event()
         self._looked = asyncio.Event()
@@ -122,9 +123,9 @@ class SpeakerListener:
         self._changed.set()
 
     async def drain_below(self, backlog_ms: int) -> None:
-        """Wait for the words, and until the diarizer is not more than a look behind."""
+        """Wait for the words, and until the diarizer is there and has no look to catch up with."""
         await self._inner.drain_below(backlog_ms)
-        while not self._gone and self._tape.end_ms - self._seen_ms > 2 * self._config.interval_ms:
+        while not self._gone and (not self._ready or self._next_end_ms() is not None):
             self._looked.clear()
             await self._looked.wait()
 
@@ -171,6 +172,8 @@ class SpeakerListener:
         """
         try:
             await self._diarizer.turns(np.zeros(1000 * _SAMPLES_PER_MS, np.float32), self._config.voices)
+            self._ready = True
+            self._looked.set()
             while True:
                 await self._changed.wait()
                 self._changed.clear()

@@ -50,10 +50,17 @@ def _with_open_voices(
     return replace(config, weights=weights)
 
 
-def naming_voices(listener: Listener, started: CallStarted, diarizer: Diarizer) -> Listener:
-    """The listener as it is, or, for a call of one channel of unknown role, one that names voices."""
+def naming_voices(listener: Listener, started: CallStarted, diarizer: Diarizer, drain_s: float) -> Listener:
+    """The listener as it is, or, for a call of one channel of unknown role, one that names voices.
+
+    Args:
+        listener: Gives the words.
+        started: The call.
+        diarizer: Shared by all calls.
+        drain_s: How long the end of a call may wait for words; the last look at the voices gets most of it.
+    """
     if [channel.role for channel in started.channels] != [ChannelRole.UNKNOWN]:
         return listener
-    from koemori.models.speaker_listener import SpeakerListener
+    from koemori.models.speaker_listener import SpeakerConfig, SpeakerListener
 
-    return SpeakerListener(listener, diarizer)
+    return SpeakerListener(listener, diarizer, SpeakerConfig(grace_s=0.75 * drain_s))

@@ -6,8 +6,10 @@ The heavy libraries are imported here, inside `open`, so that commands which nee
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,7 +72,8 @@ class Pipeline:
             await asyncio.to_thread(journal.close)
             raise
         store = LocalRecordingStore(settings.archive.directory)
-        ports = _ports(journal, store, pool, vad, diarizer, playbook)
+        around = partial(naming_voices, diarizer=diarizer, drain_s=settings.assist.drain_s)
+        ports = _ports(journal, store, pool, vad, around, playbook)
         return cls(journal, store, pool, vad, diarizer, playbook, ports)
 
     async def aclose(self) -> None:
@@ -112,7 +115,7 @@ def _ports(
     store: LocalRecordingStore,
     pool: WorkerPool,
     vad: VadBatcher,
-    diarizer: PyannoteDiarizer,
+    around: Callable[[Listener, CallStarted], Listener],
     playbook: Playbook,
 ) -> CallPorts:
     from koemori.assist.engine import AssistEngine
@@ -130,7 +133,7 @@ def _ports(
         journal.release(call_id)
 
     def make_listener(started: CallStarted) -> Listener:
-        return naming_voices(CallListener(started.channels, vad, pool), started, diarizer)
+        return around(CallListener(started.channels, vad, pool), started)
 
     def make_engine(facts: CallFacts) -> Engine:
         return AssistEngine(facts, playbook)

@@ -21,9 +21,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def diarize_python() -> Path:
     """The interpreter of `make diarize`; skips, or fails where every test is required."""
-    python = Path(os.environ.get("KOEMORI_DIARIZE_PYTHON") or ROOT / ".venv-diarize" / "bin" / "python")
+    python = Path(os.environ.get("DIARIZE_PYTHON") or ROOT / ".venv-diarize" / "bin" / "python")
     if not python.is_file():
-        said = "no interpreter with pyannote.audio: run make diarize, or set KOEMORI_DIARIZE_PYTHON"
+        said = "no interpreter with pyannote.audio: run make diarize, or set DIARIZE_PYTHON"
         if os.environ.get("KOEMORI_REQUIRE_ALL") == "1":
             pytest.fail(said)
         pytest.skip(said)

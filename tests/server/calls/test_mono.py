@@ -34,7 +34,7 @@ async def run(diarizer: Diarizer, pace: Pace) -> list[WireEvent]:
     """The scripted call through the assist lane."""
 
     def make_listener(started: CallStarted) -> Listener:
-        return naming_voices(ScriptedListener(), started, diarizer)
+        return naming_voices(ScriptedListener(), started, diarizer, 20.0)
 
     never = FakeParts().ports()
     ports = CallPorts(never.open_recorder, never.seal, never.release, make_listener, lambda _: FakeEngine())
@@ -76,7 +76,7 @@ async def test_without_a_diarizer_the_words_say_unknown(pace: Pace) -> None:
 
 def test_a_call_with_a_channel_for_each_side_needs_no_diarizer() -> None:
     listener = FakeListener()
-    assert naming_voices(listener, STARTED, NoDiarizer()) is listener
+    assert naming_voices(listener, STARTED, NoDiarizer(), 20.0) is listener
 
 
 async def test_where_nothing_is_configured_the_diarizer_is_there_and_starts_nothing() -> None:
