@@ -23,7 +23,6 @@ from koemori.models.ports import Purpose, TranscriptionRequest
 from koemori.models.process_pool import MOST_DEATHS, ProcessWorkerPool
 from koemori.models.scheduler import SchedulerConfig
 from koemori.models.types import Hypothesis, SpeechSegment
-from koemori.models.whisper import WhisperConfig
 from koemori.models.worker_spec import WorkerLimits, WorkerSpec
 
 from tests.fakes.scripted_worker import COMMAND
@@ -150,6 +149,25 @@ async def test_the_window_of_a_killed_worker_is_asked_again(open_pool: OpenPool)
     ]
     await until(lambda: pool.restarts == 2 and len(pool.pids) == 2)
     assert not set(pool.pids) & set(before)
+
+
+async def test_workers_killed_again_and_again_lose_no_window_and_repeat_none(open_pool: OpenPool) -> None:
+    """Four calls ask one window after the other; whenever ten more are answered, a worker is killed."""
+    pool = await open_pool(workers=2)
+    answers: dict[str, list[str]] = {f"01CALL{number}": [] for number in range(4)}
+
+    async def ask(call: str) -> None:
+        for number in range(15):
+            answers[call].append((await pool.transcribe(request(number, "sleep:5", call=call))).text)
+
+    async def kill() -> None:
+        for answered in range(5, 60, 10):
+            await until(lambda answered=answered: pool.windows >= answered and bool(pool.pids))
+            os.kill(pool.pids[0], signal.SIGKILL)
+
+    await asyncio.gather(kill(), *(ask(call) for call in answers))
+    assert set(map(tuple, answers.values())) == {tuple(said(number, "sleep:5") for number in range(15))}
+    assert pool.windows == 60
 
 
 async def test_a_window_that_kills_its_workers_is_given_up_and_its_neighbours_are_not(
@@ -351,22 +369,6 @@ def is_running(pid: int) -> bool:
     except OSError:
         return False
     return state != "Z"
-
-
-def test_what_suits_gpus_reaches_each_worker_with_its_own_device(tmp_path: Path) -> None:
-    spec = WorkerSpec.cuda(tmp_path, device_indices=(2, 3), compute_type="int8_float16", batch_size=8)
-    loads = [spec.load_model(worker) for worker in range(3)]
-    assert [load.config["device_index"] for load in loads] == [2, 3, 2]
-    assert {(load.config["device"], load.config["compute_type"]) for load in loads} == {
-        ("cuda", "int8_float16")
-    }
-    assert WhisperConfig(**loads[0].config).device_index == 2
-
-
-@pytest.mark.parametrize("wrong", [{"batch_size": 0}, {"batch_size": 1000}, {"device_indices": ()}])
-def test_a_spec_that_no_worker_could_serve_is_refused(tmp_path: Path, wrong: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match=r"expected .*; got"):
-        WorkerSpec(tmp_path, **wrong)  # type: ignore[arg-type]
 
 
 async def test_the_scheduler_gets_its_budgets_from_the_caller(tmp_path: Path) -> None:
