@@ -6,13 +6,15 @@
 
 Method. Both sides of each call of the corpus are averaged into one channel (8 kHz telephone audio). The truth
 is the script's turns. `as_recorded` has no two turns at once; in `overlapping` the customer's side is moved
-0.8 s earlier, so that most answers begin before the question has ended. The whole call goes to the diarizer
-at once, told that two people speak. The error rate is that of pyannote.metrics without a collar, overlapping
-speech counted (the diarization used here gives each moment to one speaker, so overlap is missed by design).
+0.8 s earlier, so that most of its answers begin before the question has ended. The whole call goes to the
+diarizer at once, told that two people speak. The error rate is that of pyannote.metrics without a collar,
+overlapping speech counted (the diarization used here gives each moment to one speaker, so overlap is missed
+by design).
 
 Words are what the listener with Whisper base hears in the same mono audio. A word's true speaker is the
 one whose scripted turn covers most of it; words outside all turns are left out. S1 and S2 are matched
-to agent and customer in the way that fits the call best. CPU seconds are of the worker process.
+to agent and customer in the way that fits the call best. CPU seconds are of the worker process; the
+scoring's few are among them.
 
 The open weights are of test grade: the segmentation is of 2022 and the voice encoder of 2019. The voices of
 the corpus are synthetic and differ clearly, which is easier than life: read the figures as "the path works".
@@ -34,7 +36,7 @@ from typing import Any
 
 import numpy as np
 from koemori.audio.call import CallId, Channel, ChannelRole, LegId
-from koemori.models.catalog import ModelSources, ensure_model
+from koemori.models.catalog import ModelSources
 from koemori.models.diarizer import DiarizationConfig, PyannoteDiarizer
 from koemori.models.listener import CallListener, ListenerConfig
 from koemori.models.open_voices import ensure_open_voices
@@ -42,10 +44,9 @@ from koemori.models.ports import WorkerPool
 from koemori.models.silero_vad import SileroVad
 from koemori.models.speakers import UNKNOWN_SPEAKER, label_words
 from koemori.models.types import SpeakerTurn, Utterance, Word
-from koemori.models.whisper import WhisperTranscriber
 from numpy.typing import NDArray
 
-from benchmarks.listening import CALLS, RATE_HZ, circumstances, load_call, make_pool
+from benchmarks.listening import CALLS, RATE_HZ, circumstances, load_call, open_pool
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results" / "diarization.json"
@@ -161,7 +162,7 @@ async def condition(
     rates = error_rates(python, mixes, found)
     calls: dict[str, Any] = {}
     total = Counter[str]()
-    pool = make_pool(WhisperTranscriber(ensure_model()), 1) if words else None
+    pool = await open_pool(1) if words else None
     for call, turns, rate in zip(mixes, found, rates["calls"], strict=True):
         calls[call.name] = {"seconds": round(call.end_ms / 1000, 1), "turns_found": len(turns), **rate}
         if pool is not None:
