@@ -27,6 +27,8 @@ from koemori.server.wire import (
 
 SLACK_MS = 400
 """How far an utterance may begin or end outside its turn and still belong to it."""
+CUT_MS = 1000
+"""How far before the turn's end its last utterance may end; a turn that lost more was not heard out."""
 LONGEST_SPELLED_MS = 15 * 60_000
 
 Values = dict[str, list[int]]
@@ -95,7 +97,7 @@ def stages(played: Played, span: Span = ALL) -> dict[str, Values]:
 
 
 def turns_heard(played: Played, span: Span = ALL) -> tuple[int, int]:
-    """Turns of the script that an utterance covers, and all of them."""
+    """Turns of the script that utterances cover to their end, and all of them."""
     turns = [turn for turn in played.tape.turns if span.holds(turn.end_ms)]
     return sum(_last_covering(played, turn) is not None for turn in turns), len(turns)
 
@@ -201,7 +203,7 @@ def _last_covering(played: Played, turn: Turn) -> tuple[Said, UtteranceEvent] | 
         for said in played.said
         if isinstance(said.event, UtteranceEvent) and _covers(said.event, turn)
     ]
-    return covering[-1] if covering else None
+    return covering[-1] if covering and covering[-1][1].end_ms >= turn.end_ms - CUT_MS else None
 
 
 def _covers(event: UtteranceEvent, turn: Turn) -> bool:

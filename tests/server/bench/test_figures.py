@@ -130,6 +130,12 @@ def test_spoken_latency_counts_from_the_scripts_words_to_the_last_utterance_of_t
     assert turns_heard(played(*CALL)) == (1, 2)
 
 
+def test_a_turn_whose_end_is_missing_was_not_heard_and_makes_no_latency_look_short() -> None:
+    cut = played((utterance(1000, 2000), 2600))
+    assert turns_heard(cut) == (0, 2)
+    assert spoken(cut)["utterance_after_words"] == []
+
+
 def test_stages_are_ranked_with_their_mean() -> None:
     times = {f"{stage}_ms": 10 for stage in STAGES}
     slow = WireStages(**{**times, "decode_ms": 30}, total_ms=100)
