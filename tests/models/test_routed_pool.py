@@ -50,3 +50,13 @@ async def test_a_closed_pool_refuses_at_once() -> None:
     await pool.aclose()
     with pytest.raises(WorkerPoolClosedError):
         await pool.transcribe(request(Purpose.FINAL))
+
+
+def test_counts_are_those_of_both() -> None:
+    small, large = ScriptedPool(), ScriptedPool()
+    names = ("restarts", "batches", "windows", "busy_ms", "cpu_ms", "resident_bytes")
+    for place, name in enumerate(names):
+        setattr(small, name, place)
+        setattr(large, name, 10)
+    pool = RoutedWorkerPool(small, large)
+    assert [getattr(pool, name) for name in names] == [10, 11, 12, 13, 14, 15]
