@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from koemori.audio.call import ChannelRole
 from koemori.audio.telephone_sounds import SOUND_RATE_HZ, SOUNDS
+from koemori.models.catalog import ensure_model
 from koemori.server.bench import process_tree
 from koemori.server.bench.figures import LONGEST_SPELLED_MS, character_errors, committed, not_assisted_ms
 from koemori.server.bench.offline import OfflineReference
@@ -27,7 +28,7 @@ from koemori.server.bench.playing import Played, play
 from koemori.server.bench.spelling import Errors, total
 from koemori.server.bench.tapes import Tape
 from koemori.server.calls.pipeline import Pipeline
-from koemori.server.calls.recogniser import fetch_models
+from koemori.server.calls.recogniser import model_sources
 from koemori.server.commands.exits import UnusableInputError
 from koemori.server.config import Settings
 from koemori.server.telemetry import Metrics
@@ -49,7 +50,8 @@ async def measure(
         _check(tape)
     metrics = Metrics()
     pipeline = await Pipeline.open(settings, metrics)
-    folder, _ = await asyncio.to_thread(fetch_models, settings)
+    # The model as it is published, whatever the recogniser makes of it.
+    folder = await asyncio.to_thread(ensure_model, settings.models.name, model_sources(settings.models))
     reference = await asyncio.to_thread(OfflineReference.open, folder, *_reference_device(settings))
     calls = []
     try:
