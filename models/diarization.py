@@ -183,7 +183,15 @@ def _from_folder_or_hub(config: PipelineConfig) -> Any:
     from pyannote.audio import Pipeline
 
     folder = os.path.isdir(config.pipeline)
-    pipeline = Pipeline.from_pretrained(config.pipeline, revision=None if folder else config.revision or None)
+    try:
+        pipeline = Pipeline.from_pretrained(
+            config.pipeline, revision=None if folder else config.revision or None
+        )
+    except Exception as error:
+        if folder or config.hub:
+            raise
+        missing = f"the pipeline {config.pipeline} in the local cache, or hub = true"
+        raise DiarizationUnavailableError(missing) from error
     if pipeline is None:
         raise DiarizationUnavailableError("a pipeline that the hub lets us have")
     return pipeline.to(torch.device(config.device))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 from koemori.models.catalog import ModelSources
+from koemori.models.diarization import PipelineConfig
 from koemori.models.diarizer import DiarizationConfig, PyannoteDiarizer
+from koemori.models.errors import DiarizationUnavailableError
 from koemori.models.open_voices import ensure_open_voices
 from koemori.models.speakers import label_words
 from koemori.models.types import SpeakerTurn, Word
@@ -117,6 +120,34 @@ def test_where_nobody_speaks_there_are_no_speakers(heard: Heard):
 
 def test_one_voice_is_one_speaker(heard: Heard):
     assert {turn.speaker for turn in heard.one_voice} == {"S1"}
+
+
+@pytest.fixture
+def folder(python: Path, tmp_path: Path) -> Path:
+    """A pipeline as pyannote lays it out."""
+    weights = ensure_open_voices(ModelSources.from_environment())
+    script = Path(__file__).resolve().parents[1] / "support" / "pipeline_folder.py"
+    subprocess.run([python, script, weights.segmentation, tmp_path / "pipeline"], check=True, timeout=120)
+    return tmp_path / "pipeline"
+
+
+async def test_a_pipeline_folder_is_opened_as_pyannote_lays_it_out(python: Path, heard: Heard, folder: Path):
+    diarizer = PyannoteDiarizer(
+        DiarizationConfig(weights=PipelineConfig(pipeline=str(folder)), interpreter=python)
+    )
+    turns = await diarizer.turns(heard.call.samples[: 16_000 * 15], None)
+    await diarizer.aclose()
+    assert diarizer.model_id == "pyannote:pipeline"
+    assert turns
+    assert turns[-1].end_ms <= 15_000
+
+
+async def test_a_pipeline_of_the_hub_is_not_fetched_without_leave(python: Path):
+    weights = PipelineConfig(pipeline="nobody/speaker-diarization")
+    diarizer = PyannoteDiarizer(DiarizationConfig(weights=weights, interpreter=python))
+    with pytest.raises(DiarizationUnavailableError, match="nobody/speaker-diarization in the local cache"):
+        await diarizer.turns(np.zeros(16_000, np.float32))
+    await diarizer.aclose()
 
 
 def test_telemetry_is_off_before_pyannote_is_imported_and_nothing_touches_the_network(heard: Heard):
