@@ -21,7 +21,7 @@ say = @printf '\033[1m%s\033[0m\n' "$(1)" >&2
 # What a person needs of an installer's output: what is being fetched, and the error.
 quiet = 2> >(grep -v '^WARNING: Location' >&2) | { grep --line-buffered -E '^ *(Downloading|Installing|Successfully|added|ERROR|error)' || true; } >&2
 
-.PHONY: help dev demo serve test check fix bench weights web lock clean
+.PHONY: help dev demo serve test check fix bench weights diarize web lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -82,6 +82,15 @@ $(WEB)/dist/index.html: $(WEB_SRC) $(WEB)/openapi.json $(WEB)/node_modules/.pack
 
 web: $(WEB)/dist/index.html ## build the web page
 
+$(VENV)-diarize/.ready: | $(BIN)/python
+	@$(PYTHON) -m venv $(VENV)-diarize
+	@$(VENV)-diarize/bin/python -m pip install -q torch==2.13.0 pyannote.audio==4.0.7 omegaconf $(quiet) \
+	  || { echo "koemori: torch and pyannote.audio could not be installed: is there room for two gigabytes?" >&2; exit 1; }
+	@touch $@
+
+diarize: $(VENV)-diarize/.ready $(VENV)/.installed ## torch and pyannote in an environment of their own, and open voice weights
+	@$(BIN)/python -m koemori.models.open_voices >&2
+
 # --- use --------------------------------------------------------------------------------------------------
 
 demo: dev weights web ## a small call centre on loopback; ARGS="--once --headless" for one call and a summary
@@ -114,4 +123,4 @@ lock: dev ## rewrite the hash-pinned locks from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --extra webrtc --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-header -q -o requirements.lock
 
 clean: ## remove what was built here; caches outside the tree stay
-	rm -rf $(VENV) .links build dist *.egg-info .mypy_cache .ruff_cache .import_linter_cache .hypothesis $(WEB)/node_modules $(WEB)/dist $(WEB)/openapi.json
+	rm -rf $(VENV) $(VENV)-diarize .links build dist *.egg-info .mypy_cache .ruff_cache .import_linter_cache .hypothesis $(WEB)/node_modules $(WEB)/dist $(WEB)/openapi.json

@@ -41,6 +41,7 @@ from koemori.models.model_cache import (
     remove_tree,
 )
 from koemori.models.model_folder import folder_digest, inspect_model, sha256_of
+from koemori.models.trim import read_trim_note
 
 DEFAULT_MODEL = "base"
 _HUB_IS_OFF = "hub: not switched on ([models] hub = true)"
@@ -237,11 +238,17 @@ def check_pin(folder: Path, expected_sha256: str | None) -> None:
 
 
 def identify_model(folder: Path) -> ModelIdentity:
-    """Hash a model folder's weights and name it: by the catalogue when known, else by its folder."""
-    digest = sha256_of(folder / "model.bin")
+    """Hash a model folder's weights and name it: by the catalogue when known, else by its folder.
+
+    A trimmed model is named for its source and the selection of tokens, and has its source's digest: from
+    those two anyone can make the same bytes again.
+    """
+    note = read_trim_note(folder)
+    digest = note.source_sha256 if note is not None else sha256_of(folder / "model.bin")
+    suffix = "" if note is None else f"-{note.selection}"
     for entry in catalog().values():
         if entry.weights.sha256 == digest:
-            return ModelIdentity(entry.model_id, digest)
+            return ModelIdentity(entry.model_id + suffix, digest)
     return ModelIdentity(folder.resolve().name, digest)
 
 

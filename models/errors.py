@@ -114,6 +114,7 @@ class DiarizationUnavailableError(ModelError):
 
     def __init__(self, missing: str) -> None:
         super().__init__(f"diarization: expected {missing}; it is not there")
+        self.missing = missing
 
 
 class VocabularyError(ModelError):

@@ -7,8 +7,8 @@ the answers come out as partials while someone speaks and as one utterance when 
 * Finals of a channel come out in order and are never dropped silently: each ends as an `Utterance`, a
   `Quarantined` or a `NotAssisted`. A partial is dropped whenever something newer or more important needs the
   worker.
-* At a short pause the final is asked for in advance. If the speech does not go on, that answer is the
-  utterance's, and the endpoint's silence has cost no time; if it does, the answer still serves as a partial.
+* What is asked for, and when, is decided by the channel's streaming policy and by the pool's load; when the
+  load changes what callers should do, that is an event of the call.
 * A model that fails costs one utterance, never the call.
 """
 
@@ -20,7 +20,10 @@ from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from koemori.models.channel_listener import ChannelListener, ListenerConfig, ListenerCounts
+from koemori.models.channel_listener import ChannelListener
+from koemori.models.ports import LoadLevel
+from koemori.models.questions import ListenerConfig, ListenerCounts
+from koemori.models.types import LoadChanged
 from koemori.models.vad_batcher import VadBatcher
 
 if TYPE_CHECKING:
@@ -64,18 +67,20 @@ class CallListener:
             channel.index: ChannelListener(channel, pool, self._config, self.counts, self._wake.set)
             for channel in channels
         }
+        self._pool = pool
+        self._level = LoadLevel.NORMAL
         self._finished = False
         self._closed = False
 
     @property
     def backlog_ms(self) -> int:
         """Audio that waits for the detector or for its final, over all channels."""
-        return sum(ears.queue.waiting_ms + ears.pending_ms for ears in self._ears.values())
+        return sum(ears.queue.waiting_ms + ears.policy.pending_ms for ears in self._ears.values())
 
     @property
     def finals_from_ms(self) -> int:
         """Media time before which no final that is still to come ends, over all channels."""
-        return min(ears.finals_from_ms for ears in self._ears.values())
+        return min(ears.policy.finals_from_ms for ears in self._ears.values())
 
     def push(self, channel: Channel, start_ms: int, samples: NDArray[np.float32]) -> None:
         """Add audio of one channel; never blocks.
@@ -119,6 +124,8 @@ class CallListener:
                 for ears in self._ears.values():
                     for event in ears.collect():
                         yield event
+                if (changed := self._load_changed()) is not None:
+                    yield changed
                 self._progress.set()
                 if await self._listen():
                     continue
@@ -127,7 +134,7 @@ class CallListener:
                     for ears in self._ears.values():
                         ears.end()
                     continue
-                if ended and all(ears.settled for ears in self._ears.values()):
+                if ended and all(ears.policy.settled for ears in self._ears.values()):
                     return
                 await self._wake.wait()
         finally:
@@ -137,8 +144,16 @@ class CallListener:
                 ears.cancel()
                 self._vad.forget(ears.key)
 
+    def _load_changed(self) -> LoadChanged | None:
+        load = self._pool.load
+        if load.level is self._level:
+            return None
+        self._level = load.level
+        at_ms = max(ears.policy.position_ms for ears in self._ears.values())
+        return LoadChanged(at_ms, load.level.name.lower(), load.partial_interval_ms)
+
     def _overfull(self) -> bool:
-        pending_ms = sum(ears.pending_ms for ears in self._ears.values())
+        pending_ms = sum(ears.policy.pending_ms for ears in self._ears.values())
         return pending_ms >= self._config.most_pending_ms
 
     async def _listen(self) -> bool:
@@ -154,7 +169,7 @@ class CallListener:
             return False
         keys = tuple(ears.key for ears, _ in taken)
         try:
-            probabilities = await self._vad.probabilities(keys, np.stack([window for _, window in taken]))
+            probabilities = await self._vad.probabilities(keys, np.array([window for _, window in taken]))
         except Exception as failure:
             log.error("the speech detector failed", extra={"error": type(failure).__name__})
             for ears, _ in taken:

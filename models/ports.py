@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Protocol
 
-from koemori.models.types import Hypothesis, SpeechSegment
+from koemori.models.types import Hypothesis, SpeakerTurn, SpeechSegment
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,41 +37,117 @@ class VoiceActivityDetector(Protocol):
         ...
 
 
+class Purpose(IntEnum):
+    """Why a window is asked for; lower goes first."""
+
+    FINAL = 0
+    """Speech has ended: this answer becomes the utterance. Never dropped silently."""
+    ADVANCE = 1
+    """A final asked for at a pause that may yet end; refused unless a worker is free."""
+    PARTIAL = 2
+    """Speech goes on: superseded by the channel's next question, dropped under load."""
+
+
+class Effort(StrEnum):
+    """How much a worker spends on a final; the pool chooses by its load."""
+
+    FULL = "full"
+    """Beam search and aligned word times."""
+    FAST = "fast"
+    """Greedy decoding and aligned word times: about a third cheaper, about one point of CER."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class TranscriptionRequest:
-    """One window for a worker. Stateless: the same request gives the same hypothesis."""
+    """One window for a worker. Stateless: the same request and effort give the same hypothesis.
+
+    Attributes:
+        segment: The audio; its channel names the call.
+        purpose: Final, advance or partial.
+        language: Language the recogniser is held to; empty lets it find out.
+        prompt: Text said before, or words to expect; conditions the recogniser, is not in the answer.
+        vocabulary: Words that a word alike in sound may be taken for, when the model agrees.
+    """
 
     segment: SpeechSegment
-    final: bool
-    """Finals may spend more (wider window, retry); partials carry a token cap."""
+    purpose: Purpose
     language: str = "ja"
     prompt: str = ""
+    vocabulary: tuple[str, ...] = ()
+
+    @property
+    def final(self) -> bool:
+        """Whether the answer may become an utterance."""
+        return self.purpose is not Purpose.PARTIAL
 
 
 class Transcriber(Protocol):
-    """Turns one window into words, in the calling thread."""
+    """Turns windows into words, in the calling thread."""
 
     model_id: str
 
-    def transcribe(self, request: TranscriptionRequest) -> Hypothesis:
-        """Transcribe one window; word times are media time.
+    def transcribe(
+        self, batch: Sequence[TranscriptionRequest], effort: Effort = Effort.FULL
+    ) -> list[Hypothesis]:
+        """Transcribe windows together; word times are media time.
+
+        A batch gives the text that its windows alone would give: batching is for speed.
+
+        Returns:
+            One hypothesis per request, in order.
 
         Raises:
-            TranscriptionError: The model failed; nothing is kept of the window.
+            TranscriptionError: The model failed; nothing is kept of the windows.
         """
         ...
 
 
+class LoadLevel(IntEnum):
+    """What is being shed, in the order in which it goes. The recording never notices."""
+
+    NORMAL = 0
+    PARTIALS_REDUCED = 1
+    """Partials come less often."""
+    PARTIALS_OFF = 2
+    """No text while someone speaks; finals only."""
+    LARGE_WINDOWS = 3
+    """Finals wait for longer pauses, so that a window holds more speech, and are decoded greedily."""
+    SHEDDING = 4
+    """Some finals are refused: their audio becomes a `not_assisted` span."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How busy a pool is, and what its callers should do about it.
+
+    Attributes:
+        level: What is being shed.
+        partial_interval_ms: New speech between two partials of an utterance; meaningless from
+            `PARTIALS_OFF` on.
+        waiting: Requests accepted and not yet begun.
+    """
+
+    level: LoadLevel = LoadLevel.NORMAL
+    partial_interval_ms: int = 0
+    waiting: int = 0
+
+
 class WorkerPool(Protocol):
-    """Runs transcription off the event loop, bounded; callers keep a channel's order by awaiting in order."""
+    """Runs transcription off the event loop: bounded, ordered by deadline, fair between calls.
+
+    Belongs to one event loop. What is kept whatever happens: each accepted request is answered once, by its
+    hypothesis or by an error; a worker that dies costs time, not a request; finals of one channel begin in
+    the order in which they were asked.
+    """
 
     model_id: str
+    """Of finals; a hypothesis carries the one that made it."""
     capacity: int
-    """Requests that can run at once."""
+    """Windows that can be worked on at once."""
 
     @property
-    def waiting(self) -> int:
-        """Requests accepted and not yet begun; above 0 the pool is behind."""
+    def load(self) -> Load:
+        """How busy the pool is now; cheap, read it before each question."""
         ...
 
     async def transcribe(self, request: TranscriptionRequest) -> Hypothesis:
@@ -77,11 +155,32 @@ class WorkerPool(Protocol):
 
         Raises:
             TranscriptionError: The model failed on this window.
-            WorkerPoolBusyError: No room; partials are refused long before finals.
+            WorkerPoolBusyError: No room, or (a partial) superseded or too late to matter.
             WorkerPoolClosedError: `aclose` was called.
         """
         ...
 
     async def aclose(self) -> None:
         """Finish running requests and release the workers."""
+        ...
+
+
+class Diarizer(Protocol):
+    """Says who speaks when on a channel that carries several people."""
+
+    model_id: str
+
+    async def turns(self, samples: NDArray[np.float32], speakers: int | None = 2) -> tuple[SpeakerTurn, ...]:
+        """Find the speakers.
+
+        Args:
+            samples: float32 in [-1, 1], shape `(n,)`, 16 kHz mono.
+            speakers: How many speak, when that is known.
+
+        Returns:
+            Turns in order of time, each by one speaker; times are milliseconds of `samples`.
+
+        Raises:
+            DiarizationUnavailableError: Nothing is configured, or a needed package or file is missing.
+        """
         ...

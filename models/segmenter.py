@@ -4,8 +4,10 @@ A stretch of speech begins when the probability reaches the upper threshold and 
 the lower one. It ends after a silence, whose length was chosen for Japanese telephone speech: clause-final
 particles and politeness forms leave pauses of 200 to 400 ms in the middle of a thought, so a short silence is
 reported as a *pause* (the recogniser may start on it, and its answer is used if the speech does not go on)
-and only a longer one ends the utterance. A long monologue ends at a short silence, and one without any is cut
-at its quietest point.
+and only a longer one ends the utterance; a shorter one does when the caller knows that the sentence is
+complete. A long monologue ends at a short silence, and one without any is cut at its quietest point between
+two words, as far as the caller knows where words end. Under overload the caller asks for large windows:
+pauses that would have parted two utterances no longer do.
 
 Times are media time in milliseconds; a window is 512 samples at 16 kHz, which is exactly 32 ms.
 """
@@ -38,8 +40,11 @@ class SegmenterConfig:
         post_pad_ms: Audio kept after the last; at most `pause_ms`.
         least_speech_ms: Windows of speech a stretch must have; はい has about 200 ms.
         pause_ms: Silence that is reported as a pause.
+        complete_endpoint_ms: Silence that ends an utterance known to be complete.
         endpoint_ms: Silence that ends the utterance.
-        long_ms: From this length on, `pause_ms` of silence ends it.
+        large_endpoint_ms: The same with large windows; they are cut at `longest_ms` like all.
+        long_ms: From this length on, `long_endpoint_ms` of silence ends it.
+        long_endpoint_ms: See above.
         longest_ms: At this length it is cut.
         cut_search_ms: How far back the quietest point is looked for; it delays the final of a cut utterance.
     """
@@ -49,9 +54,12 @@ class SegmenterConfig:
     pre_pad_ms: int = 256
     post_pad_ms: int = 192
     least_speech_ms: int = 128
-    pause_ms: int = 288
+    pause_ms: int = 192
+    complete_endpoint_ms: int = 416
     endpoint_ms: int = 576
+    large_endpoint_ms: int = 896
     long_ms: int = 8000
+    long_endpoint_ms: int = 288
     longest_ms: int = 12_800
     cut_search_ms: int = 1600
 
@@ -125,6 +133,9 @@ class Segmenter:
             maxlen=max(1, self._config.pre_pad_ms // WINDOW_MS)
         )
         self._stretch: _Stretch | None = None
+        self._word_ends_ms: tuple[int, ...] = ()
+        self.large = False
+        """Whether pauses up to `large_endpoint_ms` belong to the utterance."""
 
     @property
     def position_ms(self) -> int:
@@ -168,6 +179,23 @@ class Segmenter:
             return None
         return self._window(stretch, end=len(stretch.windows))
 
+    def complete(self, speech_end_ms: int) -> list[SegmenterEvent]:
+        """Say that what was said up to `speech_end_ms` is complete: a short silence is then enough.
+
+        Returns:
+            The end of the utterance, when nothing was said since and the silence is long enough.
+        """
+        stretch = self._stretch
+        if stretch is None or self.current_speech_end_ms != speech_end_ms or self.large:
+            return []
+        if stretch.silence_windows * WINDOW_MS < self._config.complete_endpoint_ms:
+            return []
+        return self._end(stretch)
+
+    def note_word_ends(self, ends_ms: tuple[int, ...]) -> None:
+        """Say where words end in the utterance going on, as far as that is known."""
+        self._word_ends_ms = ends_ms
+
     @property
     def current_speech_end_ms(self) -> int | None:
         """Where the last speech of the utterance going on ended; None when there is none."""
@@ -206,17 +234,27 @@ class Segmenter:
         config = self._config
         silence_ms = stretch.silence_windows * WINDOW_MS
         spoken_ms = (stretch.last_speech + 1 - stretch.first_speech) * WINDOW_MS
-        endpoint_ms = config.pause_ms if spoken_ms >= config.long_ms else config.endpoint_ms
         enough = stretch.speech_ms >= config.least_speech_ms
-        if silence_ms >= endpoint_ms:
-            self._stretch = None
-            kept = stretch.last_speech + 1 + config.post_pad_ms // WINDOW_MS
-            self._before.extend(zip(stretch.windows[kept:], stretch.probabilities[kept:], strict=True))
-            return [SpeechEnded(self._window(stretch))] if enough else []
+        if silence_ms >= self._endpoint_ms(spoken_ms):
+            return self._end(stretch)
         if silence_ms >= config.pause_ms and enough and not stretch.paused:
             stretch.paused = True
             return [SpeechPaused(self._window(stretch))]
         return []
+
+    def _endpoint_ms(self, spoken_ms: int) -> int:
+        config = self._config
+        if spoken_ms >= config.long_ms:
+            return config.long_endpoint_ms
+        return config.large_endpoint_ms if self.large else config.endpoint_ms
+
+    def _end(self, stretch: _Stretch) -> list[SegmenterEvent]:
+        self._stretch = None
+        kept = stretch.last_speech + 1 + self._config.post_pad_ms // WINDOW_MS
+        self._before.extend(zip(stretch.windows[kept:], stretch.probabilities[kept:], strict=True))
+        if stretch.speech_ms < self._config.least_speech_ms:
+            return []
+        return [SpeechEnded(self._window(stretch))]
 
     def _cut_if_too_long(self, stretch: _Stretch) -> list[SegmenterEvent]:
         config = self._config
@@ -248,7 +286,11 @@ class Segmenter:
         first = max(stretch.first_speech + 2, last - self._config.cut_search_ms // WINDOW_MS)
         energy = [float(np.mean(np.square(window))) for window in stretch.windows[first - 1 : last + 2]]
         smooth = np.convolve(energy, np.ones(3) / 3, mode="valid")
-        return first + int(np.argmin(smooth))
+        between = {(end_ms - stretch.start_ms) // WINDOW_MS for end_ms in self._word_ends_ms}
+        near = [
+            place for place in range(first, last + 1) if between & {place - 1, place, place + 1, place + 2}
+        ]
+        return min(near or range(first, last + 1), key=lambda place: smooth[place - first])
 
     def _window(self, stretch: _Stretch, end: int | None = None) -> SpeechWindow:
         if end is None:

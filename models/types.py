@@ -37,6 +37,54 @@ class Word:
     start_ms: int
     end_ms: int
     probability: float
+    speaker: str = ""
+    """On a channel of several people: who, `unknown` when that could not be told; empty otherwise."""
+    heard: str = ""
+    """What the model wrote, when a vocabulary word took its place; empty otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerTurn:
+    """A stretch in which one person speaks; `speaker` is a label of this recording only (S1, S2 …)."""
+
+    speaker: str
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkTime:
+    """Where the time of one window went, in milliseconds.
+
+    Attributes:
+        queue_ms: From the question to a worker's beginning, hand-over included.
+        encode_ms: Spectrogram and encoder.
+        decode_ms: Decoder, alignment and rescoring.
+    """
+
+    queue_ms: int = 0
+    encode_ms: int = 0
+    decode_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Where the time went between the end of the audio an event speaks of and the event, in milliseconds.
+
+    Attributes:
+        vad_ms: Audio that had to be heard after it before the question could be asked: detector and endpoint.
+        queue_ms: Waiting for a worker.
+        encode_ms: Spectrogram and encoder.
+        decode_ms: Decoder, alignment and rescoring.
+        merge_ms: From the answer to the event: waiting for the endpoint or for an earlier utterance, guard,
+            agreement with what was shown before.
+    """
+
+    vad_ms: int
+    queue_ms: int
+    encode_ms: int
+    decode_ms: int
+    merge_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +99,7 @@ class Hypothesis:
     no_speech_probability: float
     mean_log_probability: float
     compression_ratio: float
+    work: WorkTime = WorkTime()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +113,7 @@ class Partial:
     end_ms: int
     stable: str
     unstable: str
+    timing: Timing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +129,7 @@ class Utterance:
     words: tuple[Word, ...]
     language: str
     model_id: str
+    timing: Timing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +143,7 @@ class Quarantined:
     reason: str
     utterance_id: str = ""
     """The utterance it would have been; a page takes back the partials it showed under this id."""
+    timing: Timing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,4 +158,28 @@ class NotAssisted:
     """As in `Quarantined`; empty when the span never reached the recogniser."""
 
 
-TranscriptEvent = Partial | Utterance | Quarantined | NotAssisted
+@dataclass(frozen=True, slots=True)
+class SpeakersFound:
+    """Who said which words of an utterance already given; a later one of the same utterance replaces it.
+
+    Attributes:
+        words: All words of the utterance, `speaker` set; nothing else of them has changed.
+    """
+
+    channel: Channel
+    utterance_id: str
+    start_ms: int
+    end_ms: int
+    words: tuple[Word, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadChanged:
+    """The recogniser sheds more, or less, than before; `level` is a name of `LoadLevel` in lower case."""
+
+    at_ms: int
+    level: str
+    partial_interval_ms: int
+
+
+TranscriptEvent = Partial | Utterance | Quarantined | NotAssisted | SpeakersFound | LoadChanged

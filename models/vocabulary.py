@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from koemori.models.errors import VocabularyError
-from koemori.models.readings import is_kana, kana_reading, to_hiragana
+from koemori.models.readings import kana_reading, to_hiragana
 
 MOST_ENTRIES: Final = 2_000
 MOST_CHARACTERS: Final = 40

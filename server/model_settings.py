@@ -118,6 +118,8 @@ class ModelSettings(Section):
     """How long an idle worker waits for a batch to fill; None: 0 on a CPU, 20 on CUDA."""
     language: Language = "ja"
     """Language the recogniser is held to; `auto` detects it in each utterance, which costs certainty."""
+    trim: bool = True
+    """Whether tokens that Japanese cannot need are left out of the model where every call is Japanese."""
     vocabulary: tuple[Path, ...] = ()
     """Files of words to listen for: products, names, places."""
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import numpy as np
     from koemori.audio.recording import JournalHead
-    from koemori.models.channel_listener import ListenerCounts
+    from koemori.models.questions import ListenerCounts
     from koemori.server.archive.sealing import SealedRecording
     from numpy.typing import NDArray
 

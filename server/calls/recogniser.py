@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from koemori.models.catalog import ModelSources
     from koemori.models.model_cache import Progress
     from koemori.models.ports import WorkerPool
+
+
+logger = logging.getLogger(__name__)
 
 
 def model_sources(settings: ModelSettings) -> ModelSources:
@@ -43,13 +47,29 @@ def fetch_models(settings: Settings, progress: Progress | None = None) -> tuple[
 
     models = settings.models
     sources = model_sources(models)
-    finals = ensure_model(models.name, sources, progress, models.sha256)
-    check_languages(finals, settings)
+
+    def fetch(name: str, sha256: str | None) -> Path:
+        folder = ensure_model(name, sources, progress, sha256)
+        check_languages(folder, settings)
+        return _trimmed(folder, settings, sources.cache_dir, progress)
+
+    finals = fetch(models.name, models.sha256)
     if models.partial_model is None or not models.partials or models.partial_model == models.name:
         return finals, None
-    partials = ensure_model(models.partial_model, sources, progress, models.partial_sha256)
-    check_languages(partials, settings)
-    return finals, partials
+    return finals, fetch(models.partial_model, models.partial_sha256)
+
+
+def _trimmed(folder: Path, settings: Settings, cache_dir: Path, progress: Progress | None) -> Path:
+    """Where all calls are Japanese, the model without the tokens of other languages."""
+    from koemori.models.trim import LANGUAGE, trimmed_folder
+
+    if not settings.models.trim or languages_wanted(settings) != {LANGUAGE}:
+        return folder
+    try:
+        return trimmed_folder(folder, cache_dir, progress or (lambda *_: None))
+    except ModelFormatError as failure:
+        logger.warning("the model is used with the tokens of all languages", extra={"reason": str(failure)})
+        return folder
 
 
 def check_languages(folder: Path, settings: Settings) -> None:

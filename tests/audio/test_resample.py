@@ -25,11 +25,35 @@ def in_frames(resampler: ChannelResampler, samples: NDArray[np.int16], size: int
 @pytest.mark.parametrize("size_ms", [10, 20, 33])
 def test_frames_give_the_same_samples_as_the_whole(rate: int, size_ms: int) -> None:
     samples = noise(rate * 2 + 7)
-    whole = soxr.resample(samples.astype(np.float32) / 32768, rate, 16_000)
+    whole = in_frames(ChannelResampler(rate), samples, len(samples))
     framed = in_frames(ChannelResampler(rate), samples, rate * size_ms // 1000)
     assert framed.dtype == np.float32
     assert len(framed) == len(whole)
     assert np.abs(framed - whole).max() < 1e-6
+
+
+@pytest.mark.parametrize("rate", [11_025, 44_100, 48_000])
+def test_other_rates_are_those_of_the_library(rate: int) -> None:
+    samples = noise(rate)
+    whole = soxr.resample(samples.astype(np.float32) / 32768, rate, 16_000)
+    assert np.abs(in_frames(ChannelResampler(rate), samples, rate // 50) - whole).max() < 1e-6
+
+
+@pytest.mark.parametrize("tone_hz", [50, 300, 1000, 2600, 3400])
+def test_telephone_tones_are_doubled_without_an_image(tone_hz: int) -> None:
+    samples = (np.sin(2 * np.pi * tone_hz * np.arange(16_000) / 8000) * 20_000).astype(np.int16)
+    doubled = in_frames(ChannelResampler(8000), samples, 160)
+    expected = np.sin(2 * np.pi * tone_hz * np.arange(32_000) / 16_000) * 20_000 / 32768
+    assert np.abs(doubled - expected)[500:-500].max() < 0.001
+    spectrum = np.abs(np.fft.rfft(doubled * np.blackman(len(doubled))))
+    image = 2 * (8000 - tone_hz)
+    assert 20 * np.log10(spectrum[image - 8 : image + 8].max() / spectrum.max()) < -70
+
+
+def test_telephone_audio_is_held_back_three_milliseconds() -> None:
+    resampler = ChannelResampler(8000)
+    assert len(resampler.push(noise(160))) == 2 * (160 - 24)
+    assert len(resampler.push(noise(160))) == 2 * 160
 
 
 @pytest.mark.parametrize("rate", RATES)

@@ -28,7 +28,7 @@ from koemori.assist.types import (
 from koemori.audio.call import CallEnded, CallId, CallStarted, Channel, ChannelRole, LegId
 from koemori.audio.frames import AudioFrame, Gap, SourceEvent
 from koemori.audio.recording import JournalHead
-from koemori.models.channel_listener import ListenerCounts
+from koemori.models.questions import ListenerCounts
 from koemori.models.types import LoadChanged, Timing, TranscriptEvent, Utterance
 from koemori.server.archive.ledger import Ledger, channel_ledger
 from koemori.server.archive.sealing import SealedRecording

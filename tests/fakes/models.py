@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from koemori.audio.call import CallId, Channel, ChannelRole, LegId
 from koemori.models.energy_vad import EnergyVad
-from koemori.models.ports import TranscriptionRequest
+from koemori.models.ports import Effort, Load, LoadLevel, TranscriptionRequest
 from koemori.models.segmenter import SpeechWindow
 from koemori.models.types import Hypothesis, SpeechSegment, Word
 from numpy.typing import NDArray
@@ -74,10 +74,12 @@ class FakeTranscriber:
         self.go.set()
         self._say = say or (lambda request: hypothesis(f"{request.segment.start_ms}"))
 
-    def transcribe(self, request: TranscriptionRequest) -> Hypothesis:
-        self.requests.append(request)
+    def transcribe(
+        self, batch: Sequence[TranscriptionRequest], effort: Effort = Effort.FULL
+    ) -> list[Hypothesis]:
+        self.requests.extend(batch)
         self.go.wait(timeout=30)
-        return self._say(request)
+        return [self._say(request) for request in batch]
 
 
 class ScriptedPool:
@@ -95,6 +97,12 @@ class ScriptedPool:
         if not held:
             self._gate.set()
         self.waiting = 0
+        self.level = LoadLevel.NORMAL
+        self.partial_interval_ms = 576
+
+    @property
+    def load(self) -> Load:
+        return Load(self.level, self.partial_interval_ms, self.waiting)
 
     def release(self) -> None:
         self._gate.set()

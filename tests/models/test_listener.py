@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 from koemori.audio.call import Channel
-from koemori.models.channel_listener import NO_TEXT
+from koemori.models.streaming import NO_TEXT
 from koemori.models.errors import TranscriptionError, WorkerPoolBusyError
 from koemori.models.listener import CallListener, ListenerConfig
-from koemori.models.ports import TranscriptionRequest
+from koemori.models.ports import Purpose, TranscriptionRequest
 from koemori.models.types import Hypothesis, NotAssisted, Partial, Quarantined, TranscriptEvent, Utterance
 from numpy.typing import NDArray
 
@@ -112,8 +112,15 @@ async def test_speech_that_goes_on_makes_the_advance_a_partial() -> None:
 async def test_a_partial_still_running_is_dropped_when_its_utterance_ends() -> None:
     pool = ScriptedPool(held=True)
     listener = CallListener([CUSTOMER], FailingVad(), pool)
-    asyncio.get_running_loop().call_later(0.05, pool.release)
+
+    async def release_at_the_end() -> None:
+        while not listener.counts.finals_asked:
+            await asyncio.sleep(0)
+        pool.release()
+
+    releasing = asyncio.ensure_future(release_at_the_end())
     events = await listen(listener, [CUSTOMER], speech((0, 3000), until_ms=5000)[None])
+    await releasing
     assert [type(event) for event in events] == [Utterance]
     assert len([request for request in pool.asked if not request.final]) == 1
     assert listener.counts.partials_dropped == 1

@@ -84,7 +84,7 @@ def test_speech_goes_on_between_the_thresholds_but_does_not_begin_there() -> Non
 
 def test_a_long_utterance_ends_at_a_short_silence() -> None:
     long = CONFIG.long_ms // WINDOW_MS
-    [end] = run(Segmenter(CUSTOMER), (0.9, long), (0.0, CONFIG.pause_ms // WINDOW_MS))
+    [_, end] = run(Segmenter(CUSTOMER), (0.9, long), (0.0, CONFIG.long_endpoint_ms // WINDOW_MS))
     assert isinstance(end, SpeechEnded)
     assert not end.forced
 

@@ -27,13 +27,21 @@ async def test_what_is_asked_in_one_turn_is_one_run_and_each_gets_its_own() -> N
     assert [answer.round().tolist() for answer in answers] == [[1, 0], [1], [0]]
 
 
-async def test_a_waiting_time_joins_later_questions() -> None:
-    batcher = VadBatcher(EnergyVad(), wait_ms=5)
+async def test_with_many_channels_a_waiting_time_joins_later_questions() -> None:
+    batcher = VadBatcher(EnergyVad(), wait_ms=5, many=1)
     first = asyncio.ensure_future(batcher.probabilities(("a",), LOUD))
     await asyncio.sleep(0)
     second = asyncio.ensure_future(batcher.probabilities(("b",), QUIET))
     await asyncio.gather(first, second)
     assert batcher.runs == 1
+
+
+async def test_few_channels_do_not_wait_for_others() -> None:
+    batcher = VadBatcher(EnergyVad(), wait_ms=60_000, many=3)
+    for _ in range(3):
+        assert (await batcher.probabilities(("a", "b"), np.concatenate([LOUD, QUIET]))).tolist() == [1, 0]
+        batcher.forget("a")
+        batcher.forget("b")
 
 
 async def test_a_cancelled_asker_does_not_disturb_the_others() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from koemori.models.streaming import StablePrefix, text_after
+from koemori.models.agreement import StablePrefix, text_after
 
 pytestmark = pytest.mark.unit
 
