@@ -201,14 +201,25 @@ class Metrics:
 class ObservedPool(Protocol):
     """What `/metrics` tells of a worker pool; the counts only ever rise."""
 
-    restarts: int
-    """Workers started again after they died."""
-    batches: int
-    """Runs of the model."""
-    windows: int
-    """Windows in those runs."""
-    busy_ms: float
-    """Time the workers have spent on them, summed over workers."""
+    @property
+    def restarts(self) -> int:
+        """Workers started again after they died."""
+        ...
+
+    @property
+    def batches(self) -> int:
+        """Runs of the model."""
+        ...
+
+    @property
+    def windows(self) -> int:
+        """Windows in those runs."""
+        ...
+
+    @property
+    def busy_ms(self) -> float:
+        """Time the workers have spent on them, summed over workers."""
+        ...
 
     @property
     def load(self) -> Load:

@@ -15,17 +15,19 @@ from typing import TYPE_CHECKING
 
 from koemori.assist.types import CallFacts
 from koemori.audio.call import CallId, CallStarted
+from koemori.server.calls.listening import listener_config, listening_for
 from koemori.server.calls.mono import naming_voices, open_diarizer
 from koemori.server.calls.ports import CallPorts, Engine, Listener, Recorder
 from koemori.server.calls.recogniser import model_sources as model_sources
 from koemori.server.calls.recogniser import open_recogniser
 from koemori.server.config import Settings
-from koemori.server.telemetry import Metrics
+from koemori.server.telemetry import Metrics, observe_pool
 
 if TYPE_CHECKING:
     from koemori.assist.playbooks.schema import Playbook
     from koemori.audio.journal import Journal, JournalHead
     from koemori.models.diarizer import PyannoteDiarizer
+    from koemori.models.listener import CallListener
     from koemori.models.model_cache import Progress
     from koemori.models.ports import VoiceActivityDetector, WorkerPool
     from koemori.models.vad_batcher import VadBatcher
@@ -71,9 +73,14 @@ class Pipeline:
         except BaseException:
             await asyncio.to_thread(journal.close)
             raise
+        observe_pool(metrics, pool)
         store = LocalRecordingStore(settings.archive.directory)
         around = partial(naming_voices, diarizer=diarizer, drain_s=settings.assist.drain_s)
-        ports = _ports(journal, store, pool, vad, around, playbook)
+
+        def make_listener(started: CallStarted) -> Listener:
+            return around(listener_for(started, settings, vad, pool), started)
+
+        ports = _ports(journal, store, make_listener, playbook)
         return cls(journal, store, pool, vad, diarizer, playbook, ports)
 
     async def aclose(self) -> None:
@@ -81,6 +88,14 @@ class Pipeline:
         await self.diarizer.aclose()
         await self.pool.aclose()
         await asyncio.to_thread(self.journal.close)
+
+
+def listener_for(started: CallStarted, settings: Settings, vad: VadBatcher, pool: WorkerPool) -> CallListener:
+    """A call's ears, in the language of its queue and with partials if its queue has them."""
+    from koemori.models.listener import CallListener
+
+    config = listener_config(listening_for(settings, started.queue))
+    return CallListener(started.channels, vad, pool, config)
 
 
 def _open_journal(directory: Path, metrics: Metrics) -> Journal:
@@ -113,13 +128,10 @@ def _warm_up(playbook: Playbook) -> None:
 def _ports(
     journal: Journal,
     store: LocalRecordingStore,
-    pool: WorkerPool,
-    vad: VadBatcher,
-    around: Callable[[Listener, CallStarted], Listener],
+    make_listener: Callable[[CallStarted], Listener],
     playbook: Playbook,
 ) -> CallPorts:
     from koemori.assist.engine import AssistEngine
-    from koemori.models.listener import CallListener
     from koemori.server.archive.sealing import seal
 
     def open_recorder(started: CallStarted) -> Recorder:
@@ -131,9 +143,6 @@ def _ports(
 
     def release(call_id: CallId) -> None:
         journal.release(call_id)
-
-    def make_listener(started: CallStarted) -> Listener:
-        return around(CallListener(started.channels, vad, pool), started)
 
     def make_engine(facts: CallFacts) -> Engine:
         return AssistEngine(facts, playbook)
