@@ -19,7 +19,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, assert_never
 
 from koemori.models.agreement import StablePrefix
@@ -106,12 +106,10 @@ class StreamingPolicy:
     @property
     def finals_from_ms(self) -> int:
         """Media time before which no final that is still to come, or to be taken, ends."""
-        ready = [event.end_ms for event in self._events if not isinstance(event, Partial)]
-        if ready:
-            return min(ready)
-        if self._finals:
-            return self._finals[0][0].window.speech_end_ms
-        return self._segmenter.settled_ms
+        closing = (Utterance, Quarantined, NotAssisted)
+        ends = [event.end_ms for event in self._events if isinstance(event, closing)]
+        ends += [final.window.speech_end_ms for final, _ in self._finals]
+        return min(ends, default=self._segmenter.settled_ms)
 
     @property
     def position_ms(self) -> int:
@@ -153,7 +151,7 @@ class StreamingPolicy:
     def answer(self, question: Question, answer: Hypothesis | BaseException, now_ms: float) -> None:
         """Give the answer to a question, or why there is none."""
         question.answer, question.answered_ms = answer, now_ms
-        self._ask_again_if_failed(question, now_ms)
+        self._ask_again_if_failed(question)
         self._settle_answered(now_ms)
         self._show_partial(now_ms)
         self._end_if_complete(now_ms)
@@ -183,25 +181,23 @@ class StreamingPolicy:
                 case _:
                     assert_never(event)
 
-    def _ask(
-        self, window: SpeechWindow, purpose: Purpose, now_ms: float, prompt: str | None = None
-    ) -> Question:
+    def _ask(self, window: SpeechWindow, purpose: Purpose, now_ms: float) -> Question:
         waited_ms = max(0, self._segmenter.position_ms - window.speech_end_ms)
-        if prompt is None:
-            follows = window.segment.start_ms == self._context_ends_ms
-            prompt = self._config.prompt + (self._context if follows else "")
+        follows = window.segment.start_ms == self._context_ends_ms
+        prompt = self._config.prompt + (self._context if follows else "")
         question = Question(window, purpose, prompt, now_ms, waited_ms)
         self._questions.append(question)
         return question
 
-    def _ask_again_if_failed(self, question: Question, now_ms: float) -> None:
+    def _ask_again_if_failed(self, question: Question) -> None:
         """An advance may be refused where a final is not: one that has become the final is asked again."""
         if question.purpose is not Purpose.ADVANCE or isinstance(question.answer, Hypothesis):
             return
         for place, (final, had_partials) in enumerate(self._finals):
             if final is question:
-                again = self._ask(question.window, Purpose.FINAL, now_ms, question.prompt)
+                again = replace(question, purpose=Purpose.FINAL, answer=None)
                 self._finals[place] = (again, had_partials)
+                self._questions.append(again)
 
     def _drop(self, question: Question) -> None:
         if not question.answered:
@@ -293,7 +289,7 @@ class StreamingPolicy:
         question.shown = True
         hypothesis = question.answer
         if not isinstance(hypothesis, Hypothesis):
-            self._counts.partials_dropped += 1
+            self._counts.partials_dropped += question.purpose is Purpose.PARTIAL
             return
         self._segmenter.note_word_ends(tuple(word.end_ms for word in hypothesis.words))
         if not self._guard.believes_partial(hypothesis):
