@@ -51,7 +51,7 @@ def growing(question: Question) -> str:
     return "".join(script[place % len(script)] for place in range(first, last)) or "ん"
 
 
-def prompt_after(delay_ms: float = 100, text: Callable[[Question], str] = growing) -> Callable[..., Answer]:
+def same_delay(delay_ms: float = 100, text: Callable[[Question], str] = growing) -> Callable[..., Answer]:
     """Answer everything after the same time."""
     return lambda question: (heard(question, text(question)), delay_ms)
 
@@ -65,7 +65,7 @@ class VirtualChannel:
         pace: Whether a jump of the timeline takes its time.
     """
 
-    say: Callable[[Question], Answer] = field(default_factory=prompt_after)
+    say: Callable[[Question], Answer] = field(default_factory=same_delay)
     config: ListenerConfig = field(default_factory=ListenerConfig)
     load: Load = field(default_factory=Load)
     now_ms: float = 10_000.0
