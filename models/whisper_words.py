@@ -26,7 +26,7 @@ class TokenTimes:
 def aligned_times(found: Any) -> TokenTimes:
     """Times from an alignment: each token begins where the path first reaches it."""
     pairs: NDArray[np.int64] = np.array(found.alignments).reshape(-1, 2)
-    first_of_token = np.pad(np.diff(pairs[:, 0]), (1, 0), constant_values=1).astype(bool)
+    first_of_token = np.diff(pairs[:, 0], prepend=-1).astype(bool)
     starts = pairs[first_of_token, 1][: len(found.text_token_probs)] * _STEP_MS
     probabilities = found.text_token_probs[: len(starts)]
     return TokenTimes(tuple(int(start) for start in starts), tuple(float(value) for value in probabilities))
