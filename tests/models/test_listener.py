@@ -9,11 +9,19 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 from koemori.audio.call import Channel
-from koemori.models.streaming import NO_TEXT
 from koemori.models.errors import TranscriptionError, WorkerPoolBusyError
 from koemori.models.listener import CallListener, ListenerConfig
-from koemori.models.ports import Purpose, TranscriptionRequest
-from koemori.models.types import Hypothesis, NotAssisted, Partial, Quarantined, TranscriptEvent, Utterance
+from koemori.models.ports import LoadLevel, Purpose, TranscriptionRequest
+from koemori.models.streaming import NO_TEXT
+from koemori.models.types import (
+    Hypothesis,
+    LoadChanged,
+    NotAssisted,
+    Partial,
+    Quarantined,
+    TranscriptEvent,
+    Utterance,
+)
 from numpy.typing import NDArray
 
 from tests.fakes.models import AGENT, CUSTOMER, FailingVad, ScriptedPool, hypothesis, speech
@@ -114,8 +122,10 @@ async def test_a_partial_still_running_is_dropped_when_its_utterance_ends() -> N
     listener = CallListener([CUSTOMER], FailingVad(), pool)
 
     async def release_at_the_end() -> None:
-        while not listener.counts.finals_asked:
+        for _ in range(5000):
             await asyncio.sleep(0)
+            if listener.counts.finals_asked:
+                break
         pool.release()
 
     releasing = asyncio.ensure_future(release_at_the_end())
@@ -179,11 +189,6 @@ async def test_a_final_without_words_takes_back_the_partials() -> None:
     assert shown
     assert isinstance(last, Quarantined)
     assert last.reason == NO_TEXT
-
-
-async def test_a_final_without_words_after_no_partials_is_nothing() -> None:
-    listener = CallListener([CUSTOMER], FailingVad(), ScriptedPool(lambda _: hypothesis("")))
-    assert await listen(listener, [CUSTOMER], speech((0, 3000), until_ms=5000)[None]) == []
 
 
 async def test_a_gap_ends_what_was_said_before_it() -> None:
@@ -293,3 +298,103 @@ async def test_the_length_of_frames_does_not_change_the_finals(frame_ms: int) ->
     listener = CallListener([AGENT, CUSTOMER], FailingVad(), ScriptedPool(), ListenerConfig(partials=False))
     said = utterances(await listen(listener, [AGENT, CUSTOMER], audio, frame_ms))
     assert sorted(event.utterance_id for event in said) == ["0-2304", "0-480", "1-1184"]
+
+
+def levels(events: list[TranscriptEvent]) -> list[tuple[str, int]]:
+    return [(event.level, event.partial_interval_ms) for event in events if isinstance(event, LoadChanged)]
+
+
+async def test_a_call_that_begins_under_load_hears_of_it_first() -> None:
+    pool = ScriptedPool()
+    pool.level, pool.partial_interval_ms = LoadLevel.PARTIALS_REDUCED, 1200
+    listener = CallListener([CUSTOMER], FailingVad(), pool)
+    events = await listen(listener, [CUSTOMER], speech((0, 3000), until_ms=5000)[None])
+    assert events[0] == LoadChanged(0, "partials_reduced", 1200)
+    assert levels(events) == [("partials_reduced", 1200)]
+    assert len(utterances(events)) == 1
+
+
+async def test_each_change_of_the_load_is_said_once_and_where_it_was_heard() -> None:
+    pool = ScriptedPool()
+    listener = CallListener([AGENT, CUSTOMER], FailingVad(), pool)
+    collecting = asyncio.ensure_future(_all(listener))
+    plan = {1600: LoadLevel.PARTIALS_OFF, 3200: LoadLevel.LARGE_WINDOWS, 4800: LoadLevel.NORMAL}
+    for start_ms in range(0, 6400, 32):
+        pool.level = plan.get(start_ms, pool.level)
+        for channel in (AGENT, CUSTOMER):
+            listener.push(channel, start_ms, speech((0, 32), until_ms=32))
+        for _ in range(6):
+            await asyncio.sleep(0)
+    listener.finish()
+    changes = [event for event in await collecting if isinstance(event, LoadChanged)]
+    assert [event.level for event in changes] == ["partials_off", "large_windows", "normal"]
+    for event, at_ms in zip(changes, plan, strict=True):
+        assert 0 <= event.at_ms - at_ms <= 64
+
+
+async def test_a_jump_does_not_hide_a_change_of_the_load() -> None:
+    pool = ScriptedPool()
+    listener = CallListener([CUSTOMER], FailingVad(), pool)
+    collecting = asyncio.ensure_future(_all(listener))
+    listener.push(CUSTOMER, 0, speech((0, 960), until_ms=960))
+    for _ in range(100):
+        await asyncio.sleep(0)
+    pool.level = LoadLevel.SHEDDING
+    listener.gap(CUSTOMER, 960, 5000)
+    for _ in range(100):
+        await asyncio.sleep(0)
+    pool.level = LoadLevel.NORMAL
+    listener.push(CUSTOMER, 5960, speech((0, 960), until_ms=1920))
+    listener.finish()
+    events = await collecting
+    assert [level for level, _ in levels(events)] == ["shedding", "normal"]
+    assert [event.start_ms for event in utterances(events)] == [0, 5960]
+
+
+async def test_an_early_final_refused_as_the_audio_ends_loses_no_words() -> None:
+    def say(request: TranscriptionRequest) -> Hypothesis:
+        if request.purpose is Purpose.ADVANCE:
+            raise WorkerPoolBusyError(1)
+        return hypothesis("はい")
+
+    listener = CallListener([CUSTOMER], FailingVad(), ScriptedPool(say), ListenerConfig(partials=False))
+    listener.push(CUSTOMER, 0, speech((0, 960), until_ms=1152))
+    listener.finish()
+    events = await _all(listener)
+    assert [event.text for event in utterances(events)] == ["はい"]
+    assert listener.counts.not_assisted_ms == 0
+
+
+async def test_a_final_ready_but_not_yet_taken_holds_time_back() -> None:
+    pool = ScriptedPool(held=True)
+    listener = CallListener([CUSTOMER], FailingVad(), pool, ListenerConfig(partials=False))
+    listener.push(CUSTOMER, 0, speech((0, 960), (2000, 2960), until_ms=5000))
+    listener.finish()
+
+    async def release_both_at_once() -> None:
+        for _ in range(5000):
+            await asyncio.sleep(0)
+            if len(pool.asked) == 2:
+                break
+        pool.release()
+
+    releasing = asyncio.ensure_future(release_both_at_once())
+    promised: list[int] = []
+    async for event in listener.events():
+        assert isinstance(event, Utterance)
+        assert all(event.end_ms >= until_ms for until_ms in promised)
+        promised.append(listener.finals_from_ms)
+    await releasing
+    assert len(promised) == 2
+
+
+async def test_questions_carry_language_prompt_and_purpose() -> None:
+    pool = ScriptedPool(by_length)
+    config = ListenerConfig(language="en", prompt="Koemori. ")
+    await listen(
+        CallListener([CUSTOMER], FailingVad(), pool, config),
+        [CUSTOMER],
+        speech((0, 3000), until_ms=5000)[None],
+    )
+    assert {(request.language, request.prompt) for request in pool.asked} == {("en", "Koemori. ")}
+    assert {request.purpose for request in pool.asked} == {Purpose.PARTIAL, Purpose.ADVANCE}
