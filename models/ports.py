@@ -66,14 +66,12 @@ class TranscriptionRequest:
         purpose: Final, advance or partial.
         language: Language the recogniser is held to; empty lets it find out.
         prompt: Text said before, or words to expect; conditions the recogniser, is not in the answer.
-        vocabulary: Words that a word alike in sound may be taken for, when the model agrees.
     """
 
     segment: SpeechSegment
     purpose: Purpose
     language: str = "ja"
     prompt: str = ""
-    vocabulary: tuple[str, ...] = ()
 
     @property
     def final(self) -> bool:

@@ -369,10 +369,9 @@ class ProcessWorkerPool:
 
 
 def _check_size(request: TranscriptionRequest) -> None:
-    texts = (request.prompt, *request.vocabulary)
     for what, most, came in (
         ("samples", MOST_WINDOW_SAMPLES, len(request.segment.samples)),
-        ("characters of context", MOST_TEXT_CHARACTERS, sum(map(len, texts))),
+        ("characters of context", MOST_TEXT_CHARACTERS, len(request.prompt)),
     ):
         if came > most:
             raise TranscriptionError(f"expected a window of at most {most} {what}; got {came}")

@@ -9,7 +9,8 @@ Two levers, each measured (benchmarks/README.md):
 * **Batches.** The decoder spends its time on reading its weights; several windows read them together.
 
 Finals are decoded with a beam of five when there is time, greedily when windows wait; partials greedily and
-with a token cap, because speech cut in the middle of a word invites loops.
+with a token cap, because speech cut in the middle of a word invites loops. In Japanese finals the words of a
+vocabulary take the place of words that sound like them, where the audio agrees (`koemori.models.rescoring`).
 
 This is the only module that imports faster-whisper and CTranslate2, and it does so when a transcriber is
 made.
@@ -20,7 +21,7 @@ from __future__ import annotations
 import os
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,10 @@ import numpy as np
 from koemori.models.catalog import identify_model
 from koemori.models.errors import TranscriptionError
 from koemori.models.ports import Effort, TranscriptionRequest
-from koemori.models.trim import read_trim_note
+from koemori.models.rescoring import Rescorer
+from koemori.models.scored_words import HeardText, TextScore, with_vocabulary
+from koemori.models.trim import LANGUAGE, read_trim_note
+from koemori.models.trimmed_whisper import TrimmedWhisper
 from koemori.models.types import Hypothesis, Word, WorkTime
 from koemori.models.whisper_words import (
     TokenTimes,
@@ -40,6 +44,7 @@ from koemori.models.whisper_words import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from koemori.models.vocabulary import Vocabulary
     from numpy.typing import NDArray
 
 SAMPLE_RATE_HZ = 16_000
@@ -48,6 +53,7 @@ _FRAMES_PER_TOKEN_STEP = 2
 _MOST_FRAMES = 3000
 _MOST_PROMPT_TOKENS = 100
 _MOST_TOKENS = 448
+_MOST_ALIGNED = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +67,8 @@ class WhisperConfig:
         threads: Threads per window; two gain nothing on short windows.
         beam_size: Beam of finals with full effort; everything else is greedy.
         least_window_ms: Shortest spectrogram.
-        least_final_window_ms: Shortest spectrogram of a final; at six seconds, answers of one second were
-            now and then said twice.
+        least_final_window_ms: Shortest spectrogram of a final with full effort: at six seconds the beam now
+            and then says answers of one second twice, greedy decoding does not.
         margin_ms: Silence after the audio, at least.
         tokens_per_second: With `tokens_margin`, the most tokens a partial may have.
         final_tokens_per_second: The same for a final; speech has about five.
@@ -86,7 +92,7 @@ class WhisperConfig:
     retry_compression_ratio: float = 2.4
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Row:
     """One window on its way through the decoder."""
 
@@ -96,6 +102,7 @@ class _Row:
     no_speech_probability: float = 0.0
     mean_log_probability: float = 0.0
     text: str = ""
+    words: tuple[Word, ...] = ()
 
     @property
     def length_ms(self) -> int:
@@ -111,6 +118,14 @@ class _Row:
         raw = self.text.encode()
         return len(raw) / len(zlib.compress(raw))
 
+    @property
+    def heard(self) -> HeardText | None:
+        """What a vocabulary may be compared with; None for a partial, or a text that no words stand for."""
+        written = "".join(word.text for word in self.words)
+        if not written or not self.request.final or self.times is None or self.text.lstrip() != written:
+            return None
+        return HeardText(self.words, np.array(self.times.probabilities))
+
 
 class WhisperTranscriber:
     """A `Transcriber` over one CTranslate2 model; for one thread at a time.
@@ -118,12 +133,16 @@ class WhisperTranscriber:
     Args:
         path: A CTranslate2 Whisper folder, as `ensure_model` returns it.
         config: How windows are cut and decoded.
+        vocabulary: Words that take the place of words alike in sound in Japanese finals, where the audio
+            agrees; None compares nothing and loads no dictionary.
 
     Raises:
         TranscriptionError: The folder is not a model that CTranslate2 can load on the device.
     """
 
-    def __init__(self, path: Path, config: WhisperConfig | None = None) -> None:
+    def __init__(
+        self, path: Path, config: WhisperConfig | None = None, vocabulary: Vocabulary | None = None
+    ) -> None:
         # Must be set before the libraries start their thread pools.
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -148,11 +167,16 @@ class WhisperTranscriber:
                 f"run as {self._config.compute_type}; loading it failed"
             ) from failure
         note = read_trim_note(path)
-        self._model = self._whisper.model if note is None else _Trimmed(self._whisper.model, note.kept)
+        self._token_text: Callable[[int], str] = self._whisper.hf_tokenizer.id_to_token
+        self._trimmed = (
+            None if note is None else TrimmedWhisper(self._whisper.model, note.kept, self._token_text)
+        )
+        self._model = self._trimmed or self._whisper.model
         self._multilingual = self._whisper.model.is_multilingual or note is not None
         self._make_tokenizer = Tokenizer
         self._tokenizers: dict[str, Any] = {}
         self._suppressed = list(get_suppressed_tokens(self._tokenizer("ja"), [-1]))
+        self._rescorer = None if vocabulary is None else _ready_rescorer(vocabulary)
 
     def transcribe(
         self, batch: Sequence[TranscriptionRequest], effort: Effort = Effort.FULL
@@ -173,19 +197,16 @@ class WhisperTranscriber:
     ) -> list[Hypothesis]:
         rows = [_Row(request) for request in requests]
         began_s = time.perf_counter()
-        encoded = self._encode(rows, max(self._window_frames(row) for row in rows))
+        frames = max(self._window_frames(row, effort) for row in rows)
+        encoded = self._encode(rows, frames)
         encoded_s = time.perf_counter()
         if not language:
             language = self._detect(encoded)
         tokenizer = self._tokenizer(language)
-        self._generate(rows, encoded, tokenizer, effort)
-        self._time_words(rows, encoded, tokenizer)
-        for row in rows:
-            if row.request.final and row.compression_ratio > self._config.retry_compression_ratio:
-                self._decode_again(row, tokenizer)
+        self._decode(rows, encoded, tokenizer, effort)
         decoded_s = time.perf_counter()
         work = WorkTime(0, round((encoded_s - began_s) * 1000), round((decoded_s - encoded_s) * 1000))
-        return [self._hypothesis(row, language, work, tokenizer) for row in rows]
+        return [self._hypothesis(row, language, work) for row in rows]
 
     def _tokenizer(self, language: str) -> Any:
         if language not in self._tokenizers:
@@ -202,8 +223,9 @@ class WhisperTranscriber:
         name: str = self._whisper.model.detect_language(encoded)[0][0][0]
         return name.strip("<|>")
 
-    def _window_frames(self, row: _Row) -> int:
-        least_ms = self._config.least_final_window_ms if row.request.final else self._config.least_window_ms
+    def _window_frames(self, row: _Row, effort: Effort) -> int:
+        careful = row.request.final and effort is Effort.FULL
+        least_ms = self._config.least_final_window_ms if careful else self._config.least_window_ms
         window_ms = max(least_ms, row.length_ms + self._config.margin_ms)
         return min(window_ms // 10, _MOST_FRAMES)
 
@@ -217,6 +239,24 @@ class WhisperTranscriber:
         padded[: len(kept)] = kept
         mel = self._whisper.feature_extractor(padded, padding=0)
         return np.ascontiguousarray(mel[:, :frames], dtype=np.float32)
+
+    def _decode(self, rows: list[_Row], encoded: Any, tokenizer: Any, effort: Effort) -> None:
+        """Words of each row; a loop is decoded alone, afresh, in the window Whisper was trained on."""
+        self._write(rows, encoded, tokenizer, effort)
+        most = self._config.retry_compression_ratio
+        loops = [row for row in rows if row.request.final and row.compression_ratio > most]
+        whole = [place for place, row in enumerate(rows) if row not in loops]
+        self._take_vocabulary(rows, whole, encoded, tokenizer)
+        for row in loops:
+            encoded = self._encode([row], _MOST_FRAMES)
+            self._write([row], encoded, tokenizer, Effort.FULL)
+            self._take_vocabulary([row], [0], encoded, tokenizer)
+
+    def _write(self, rows: list[_Row], encoded: Any, tokenizer: Any, effort: Effort) -> None:
+        self._generate(rows, encoded, tokenizer, effort)
+        self._time_words(rows, encoded, tokenizer)
+        for row in rows:
+            row.words = self._words(row, tokenizer)
 
     def _generate(self, rows: list[_Row], encoded: Any, tokenizer: Any, effort: Effort) -> None:
         full = effort is Effort.FULL and all(row.request.final for row in rows)
@@ -266,17 +306,55 @@ class WhisperTranscriber:
         frames = [row.audio_frames for row in rows]
         return self._model.align(encoded, tokenizer.sot_sequence, tokens, frames)
 
-    def _decode_again(self, row: _Row, tokenizer: Any) -> None:
-        """A loop: decode it alone, afresh, in the window Whisper was trained on."""
-        encoded = self._encode([row], _MOST_FRAMES)
-        self._generate([row], encoded, tokenizer, Effort.FULL)
-        self._time_words([row], encoded, tokenizer)
+    def _take_vocabulary(self, rows: list[_Row], places: Sequence[int], encoded: Any, tokenizer: Any) -> None:
+        """Put words of the vocabulary into the rows at `places`, where the audio agrees."""
+        if self._rescorer is None or tokenizer.language_code != LANGUAGE:
+            return
+        heard = {place: found for place in places if (found := rows[place].heard) is not None}
+        order = list(heard)
 
-    def _hypothesis(self, row: _Row, language: str, work: WorkTime, tokenizer: Any) -> Hypothesis:
-        words = self._words(row, tokenizer)
+        def score(texts: Sequence[tuple[int, str]]) -> list[TextScore]:
+            asked = [(order[number], text) for number, text in texts]
+            parts = [asked[first : first + _MOST_ALIGNED] for first in range(0, len(asked), _MOST_ALIGNED)]
+            return [each for part in parts for each in self._scores(rows, part, encoded, tokenizer)]
+
+        for place, words in zip(
+            order, with_vocabulary(self._rescorer, list(heard.values()), score), strict=True
+        ):
+            rows[place].words = words
+
+    def _scores(
+        self, rows: list[_Row], asked: list[tuple[int, str]], encoded: Any, tokenizer: Any
+    ) -> list[TextScore]:
+        """How probable each text is on the audio of its row."""
+        same = [rows[place] for place, _ in asked]
+        tokens: list[list[int]] = []
+        for row, (_, text) in zip(same, asked, strict=True):
+            spaces = len(row.text) - len(row.text.lstrip())
+            given = tokenizer.encode(row.text[:spaces] + text)
+            tokens.append(given if self._trimmed is None else self._trimmed.spelled(given))
+        copies = self._copies(rows, [place for place, _ in asked], encoded)
+        return [
+            # A token's text has one character for each byte.
+            TextScore(
+                np.array(found.text_token_probs), np.array([len(self._token_text(token)) for token in given])
+            )
+            for given, found in zip(tokens, self._align(same, tokens, copies, tokenizer), strict=True)
+        ]
+
+    def _copies(self, rows: list[_Row], places: list[int], encoded: Any) -> Any:
+        """Encoder output with a row for each place, so that no row is aligned for nothing."""
+        if places == list(range(len(rows))):
+            return encoded
+        if encoded.device != "cpu":
+            # Encoding again takes a GPU less than the way to our memory and back.
+            return self._encode([rows[place] for place in places], encoded.shape[1] * _FRAMES_PER_TOKEN_STEP)
+        return type(encoded).from_array(np.ascontiguousarray(np.asarray(encoded)[places]))
+
+    def _hypothesis(self, row: _Row, language: str, work: WorkTime) -> Hypothesis:
         return Hypothesis(
-            words=words,
-            text="".join(word.text for word in words),
+            words=row.words,
+            text="".join(word.text for word in row.words),
             language=language,
             audio_end_ms=row.request.segment.end_ms,
             model_id=self.model_id,
@@ -299,40 +377,8 @@ class WhisperTranscriber:
         return words_of(texts[: len(groups)], [len(group) for group in groups], times, segment)
 
 
-class _Trimmed:
-    """A trimmed model behind the token numbers of its source, which tokenizers know."""
-
-    def __init__(self, model: Any, kept: Sequence[int]) -> None:
-        self._model = model
-        self._kept = kept
-        self._place = {number: index for index, number in enumerate(kept)}
-
-    def generate(
-        self, encoded: Any, prompts: list[list[int]], *, suppress_tokens: list[int], **options: Any
-    ) -> list[_Generated]:
-        suppressed = [self._place[token] for token in suppress_tokens if token in self._place]
-        results = self._model.generate(
-            encoded, [self._placed(prompt) for prompt in prompts], suppress_tokens=suppressed, **options
-        )
-        return [
-            _Generated(
-                [[self._kept[token] for token in sequence] for sequence in result.sequences_ids],
-                result.scores,
-                result.no_speech_prob,
-            )
-            for result in results
-        ]
-
-    def align(self, encoded: Any, start: Sequence[int], tokens: list[list[int]], frames: list[int]) -> Any:
-        return self._model.align(encoded, self._placed(start), [self._placed(row) for row in tokens], frames)
-
-    def _placed(self, tokens: Sequence[int]) -> list[int]:
-        """Numbers in the trimmed model; a prompt's words in other scripts are left out."""
-        return [self._place[token] for token in tokens if token in self._place]
-
-
-@dataclass(frozen=True, slots=True)
-class _Generated:
-    sequences_ids: list[list[int]]
-    scores: list[float]
-    no_speech_prob: float
+def _ready_rescorer(vocabulary: Vocabulary) -> Rescorer:
+    """The dictionary and the sounds are loaded by a first comparison, so that no call waits for them."""
+    rescorer = Rescorer(vocabulary)
+    rescorer.candidates("声を聞く", ())
+    return rescorer

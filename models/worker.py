@@ -49,13 +49,16 @@ def load_whisper(load: LoadModel) -> Transcriber:
 
     Raises:
         TranscriptionError: The folder holds no model that can be loaded.
+        VocabularyError: The vocabulary is none.
         WorkerFailedError: A GPU is asked for that is not there, or cannot be used.
     """
+    from koemori.models.vocabulary import vocabulary_from_data
     from koemori.models.whisper import WhisperConfig, WhisperTranscriber
 
     config = WhisperConfig(**load.config)
+    vocabulary = None if load.vocabulary is None else vocabulary_from_data(load.vocabulary)
     try:
-        return WhisperTranscriber(Path(load.folder), config)
+        return WhisperTranscriber(Path(load.folder), config, vocabulary)
     except TranscriptionError as failure:
         cause = failure.__cause__
         if config.device == "cuda" and cause is not None and _names_cuda(str(cause)):

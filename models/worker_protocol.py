@@ -25,7 +25,7 @@ MOST_PAYLOAD_BYTES: Final = 256 << 20
 MOST_WINDOW_SAMPLES: Final = 60 * 16_000
 """A minute; twice what Whisper looks at."""
 MOST_TEXT_CHARACTERS: Final = 20_000
-"""Prompt and vocabulary of one window together; Whisper looks at a few hundred."""
+"""Prompt of one window; Whisper looks at a few hundred."""
 MOST_BATCH: Final = MOST_PAYLOAD_BYTES // (4 * MOST_WINDOW_SAMPLES)
 
 _MAGIC: Final = b"KOE1"
@@ -37,18 +37,22 @@ _HYPOTHESIS_FIELDS: Final = tuple(
     field.name for field in fields(Hypothesis) if field.name not in ("words", "work")
 )
 _REQUEST_FIELDS: Final = tuple(
-    field.name
-    for field in fields(TranscriptionRequest)
-    if field.name not in ("segment", "purpose", "vocabulary")
+    field.name for field in fields(TranscriptionRequest) if field.name not in ("segment", "purpose")
 )
 
 
 @dataclass(frozen=True, slots=True)
 class LoadModel:
-    """To a worker, first of all: the model to load. `config` has the fields of `WhisperConfig`."""
+    """To a worker, first of all: the model to load.
+
+    Attributes:
+        config: Fields of `WhisperConfig`.
+        vocabulary: What `Vocabulary.to_data` gives; None compares no words.
+    """
 
     folder: str
     config: Mapping[str, Any]
+    vocabulary: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,7 @@ def encode(message: Message) -> list[bytes | memoryview]:
                 "kind": "load",
                 "folder": message.folder,
                 "config": dict(message.config),
+                "vocabulary": message.vocabulary,
             }
         case Ready():
             header = {"kind": "ready", "model": message.model_id, "resident": message.resident_bytes}
@@ -203,7 +208,6 @@ def _plain_request(request: TranscriptionRequest) -> dict[str, Any]:
         "channel": [channel.call_id, channel.leg_id, channel.index, channel.role, channel.source],
         "span": [segment.start_ms, segment.end_ms, len(segment.samples)],
         "purpose": int(request.purpose),
-        "vocabulary": list(request.vocabulary),
         **{name: getattr(request, name) for name in _REQUEST_FIELDS},
     }
 
@@ -233,7 +237,7 @@ def _read(header: dict[str, Any], payload: bytearray) -> Message:
     if kind == "refused":
         return Refused(header["code"], header["reason"])
     if kind == "load":
-        return LoadModel(header["folder"], header["config"])
+        return LoadModel(header["folder"], header["config"], header["vocabulary"])
     raise ValueError("another kind")
 
 
@@ -250,7 +254,6 @@ def _read_requests(plain: list[dict[str, Any]], payload: bytearray) -> Iterator[
         yield TranscriptionRequest(
             segment=SpeechSegment(channel, start_ms, end_ms, samples[at : at + length]),
             purpose=Purpose(request["purpose"]),
-            vocabulary=tuple(request["vocabulary"]),
             **{name: request[name] for name in _REQUEST_FIELDS},
         )
         at += length

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from koemori.models.vocabulary import Vocabulary
 from koemori.models.whisper import WhisperConfig
 from koemori.models.worker_protocol import MOST_BATCH, LoadModel
 
@@ -19,6 +20,7 @@ class WorkerSpec:
         device_indices: GPUs; the workers are dealt out over them in turn. Ignored on CPU.
         batch_size: Windows that a worker takes at once.
         batch_wait_ms: How long an idle worker waits for a batch to fill.
+        vocabulary: Words to listen for in Japanese finals; None compares none.
     """
 
     folder: Path
@@ -26,6 +28,7 @@ class WorkerSpec:
     device_indices: tuple[int, ...] = (0,)
     batch_size: int = 1
     batch_wait_ms: int = 0
+    vocabulary: Vocabulary | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.batch_size <= MOST_BATCH:
@@ -50,7 +53,8 @@ class WorkerSpec:
         """The first message to the worker of this number."""
         cuda = self.config.device == "cuda"
         index = self.device_indices[worker % len(self.device_indices)] if cuda else 0
-        return LoadModel(str(self.folder), asdict(replace(self.config, device_index=index)))
+        words = None if self.vocabulary is None else self.vocabulary.to_data()
+        return LoadModel(str(self.folder), asdict(replace(self.config, device_index=index)), words)
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,6 +122,9 @@ class ModelSettings(Section):
     """Whether tokens that Japanese cannot need are left out of the model where every call is Japanese."""
     vocabulary: tuple[Path, ...] = ()
     """Files of words to listen for: products, names, places."""
+    rescoring: bool = True
+    """Whether those words, and the built-in ones of abuse, take the place of words that sound like them in
+    Japanese speech, where the audio agrees."""
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:

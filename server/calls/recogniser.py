@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from koemori.models.errors import ModelFormatError
-from koemori.server.calls.listening import languages_wanted
+from koemori.server.calls.listening import languages_wanted, listening_for, words_for
 from koemori.server.calls.worker_plan import DevicePlan, plan_device, worker_spec
 from koemori.server.config import Settings
 from koemori.server.model_settings import ModelSettings
@@ -17,8 +17,8 @@ from koemori.server.model_settings import ModelSettings
 if TYPE_CHECKING:
     from koemori.models.catalog import ModelSources
     from koemori.models.model_cache import Progress
-    from koemori.models.ports import WorkerPool
-
+    from koemori.models.routed_pool import CountedPool
+    from koemori.models.vocabulary import Vocabulary
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +88,24 @@ def check_languages(folder: Path, settings: Settings) -> None:
         )
 
 
+def words_to_hear(settings: Settings) -> Vocabulary | None:
+    """The built-in words and those of all queues together, for one pool hears every call. Reads the files.
+
+    Returns:
+        None where rescoring is off, or no call can be Japanese.
+
+    Raises:
+        VocabularyError: A file does not fit, or all together hold too many words.
+    """
+    from koemori.models.trim import LANGUAGE
+
+    if not settings.models.rescoring or not languages_wanted(settings) & {LANGUAGE, ""}:
+        return None
+    heard = [listening_for(settings, queue) for queue in (None, *settings.queues)]
+    files = dict.fromkeys(path for listening in heard for path in listening.vocabulary)
+    return words_for(replace(heard[0], vocabulary=tuple(files)))
+
+
 def plan_here(settings: ModelSettings) -> DevicePlan:
     """`plan_device` for this machine. Blocks for a second where GPUs have to be counted.
 
@@ -100,18 +118,20 @@ def plan_here(settings: ModelSettings) -> DevicePlan:
     return plan_device(settings, usable_cores(), cuda_devices)
 
 
-async def open_recogniser(settings: Settings, progress: Progress | None = None) -> WorkerPool:
+async def open_recogniser(settings: Settings, progress: Progress | None = None) -> CountedPool:
     """Fetch the weights when needed and start the workers; two pools behind one where there are two models.
 
     Raises:
         ModelError: The weights cannot be had or are not what was pinned, or a worker cannot load them.
+        VocabularyError: A file of words does not fit.
     """
     from koemori.models.process_pool import ProcessWorkerPool
     from koemori.models.routed_pool import RoutedWorkerPool
 
+    words = await asyncio.to_thread(words_to_hear, settings)
     finals, partials = await asyncio.to_thread(fetch_models, settings, progress)
     plan = await asyncio.to_thread(plan_here, settings.models)
-    pool = await ProcessWorkerPool.open(worker_spec(plan, finals), plan.workers)
+    pool = await ProcessWorkerPool.open(worker_spec(plan, finals, words), plan.workers)
     if partials is None:
         return pool
     try:

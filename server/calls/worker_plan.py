@@ -10,6 +10,7 @@ from koemori.models.errors import WorkerFailedError
 from koemori.server.model_settings import AUTO, ModelSettings
 
 if TYPE_CHECKING:
+    from koemori.models.vocabulary import Vocabulary
     from koemori.models.worker_spec import WorkerSpec
 
 CPU_BATCH: Final = 4
@@ -69,13 +70,13 @@ def plan_device(settings: ModelSettings, cores: int, cuda_devices: int) -> Devic
     )
 
 
-def worker_spec(plan: DevicePlan, folder: Path) -> WorkerSpec:
-    """What each worker of one model loads."""
+def worker_spec(plan: DevicePlan, folder: Path, words: Vocabulary | None = None) -> WorkerSpec:
+    """What each worker of one model loads; a model for partials alone needs no words."""
     from koemori.models.whisper import WhisperConfig
     from koemori.models.worker_spec import WorkerSpec
 
     config = WhisperConfig(device=plan.device, compute_type=plan.compute_type)
-    return WorkerSpec(folder, config, plan.device_indices, plan.batch_size, plan.batch_wait_ms)
+    return WorkerSpec(folder, config, plan.device_indices, plan.batch_size, plan.batch_wait_ms, words)
 
 
 def _plan_cuda(settings: ModelSettings, cuda_devices: int) -> DevicePlan:

@@ -54,10 +54,14 @@ requests = st.builds(
     purpose=st.sampled_from(Purpose),
     language=texts,
     prompt=texts,
-    vocabulary=st.lists(texts, max_size=3).map(tuple),
 )
 messages = st.one_of(
-    st.builds(LoadModel, texts, st.dictionaries(texts, st.one_of(texts, times, measures, st.booleans()))),
+    st.builds(
+        LoadModel,
+        texts,
+        st.dictionaries(texts, st.one_of(texts, times, measures, st.booleans())),
+        st.none() | st.dictionaries(texts, st.one_of(texts, st.lists(st.dictionaries(texts, texts)))),
+    ),
     st.builds(Ready, texts, times),
     st.builds(Refused, texts, texts),
     st.builds(Work, times, st.sampled_from(Effort), st.lists(requests, max_size=4).map(tuple)),
@@ -83,7 +87,7 @@ def comparable(message: Message) -> object:
                 [getattr(asked.segment, name) for name in ("channel", "start_ms", "end_ms")],
                 asked.segment.samples.dtype,
                 asked.segment.samples.tobytes(),
-                [getattr(asked, name) for name in ("purpose", "language", "prompt", "vocabulary")],
+                [getattr(asked, name) for name in ("purpose", "language", "prompt")],
             )
             for asked in message.requests
         ],
