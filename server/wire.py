@@ -122,6 +122,8 @@ class WireWord(_Wire):
     probability: float
     speaker: str | None = Field(default=None, exclude_if=_is_none)
     """On a channel of several people: a voice of this call (S1, S2 …), or `unknown`."""
+    heard: str | None = Field(default=None, exclude_if=_is_none)
+    """What the recogniser wrote, where a word of the vocabulary took its place."""
 
 
 class UtteranceEvent(_Timed):

@@ -198,6 +198,7 @@ class Emitter:
                     end_ms=word.end_ms,
                     probability=round(word.probability, 3),
                     speaker=word.speaker or None,
+                    heard=word.heard or None,
                 )
                 for word in event.words
             ),

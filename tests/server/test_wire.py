@@ -69,7 +69,7 @@ async def _every_event() -> list[WireEvent]:
     emitter.first_frame(20)
     heard = Timing(vad_ms=600, queue_ms=40, encode_ms=210, decode_ms=190, merge_ms=15)
     await emitter.transcript(Partial(CUSTOMER, "1-1000", 2, 1000, 1800, "責任者を", "出せ", heard), 4998)
-    words = (Word("責任者を", 1000, 1500, 0.91234), Word("出せ", 1500, 2000, 0.8))
+    words = (Word("責任者を", 1000, 1500, 0.91234), Word("出せ", 1500, 2000, 0.8, heard="だせ"))
     await emitter.transcript(
         Utterance(CUSTOMER, "1-1000", 1000, 2000, "責任者を出せ", words, "ja", "base", heard), 4995
     )
