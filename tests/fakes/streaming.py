@@ -22,6 +22,7 @@ from koemori.models.types import (
     Word,
     WorkTime,
 )
+from numpy.typing import NDArray
 
 from tests.fakes.models import CUSTOMER, hypothesis
 
@@ -30,6 +31,11 @@ Answer = tuple[Hypothesis | BaseException, float] | None
 """What a question is answered and after how many milliseconds; None: never."""
 
 CHARACTER_MS = 250
+
+
+def samples_of(level: float) -> NDArray[np.float32]:
+    """A window of one level."""
+    return np.full(WINDOW_SAMPLES, level, dtype=np.float32)
 
 
 def heard(question: Question, text: str) -> Hypothesis:
@@ -110,7 +116,7 @@ class VirtualChannel:
         self.hear(0.0, duration_ms // WINDOW_MS, 0.0)
 
     def hear(self, probability: float, windows: int = 1, level: float = 0.1) -> None:
-        window = np.full(WINDOW_SAMPLES, level, dtype=np.float32)
+        window = samples_of(level)
         for _ in range(windows):
             self._pass(WINDOW_MS)
             self.policy.hear(window, probability, self.load, self.now_ms)

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from koemori.models.errors import TranscriptionError, WorkerPoolBusyError
 from koemori.models.ports import Load, LoadLevel, Purpose
 from koemori.models.questions import ListenerConfig, Question
-from koemori.models.segmenter import WINDOW_MS, Segmenter, SpeechEnded
+from koemori.models.segmenter import Segmenter, SpeechEnded
 from koemori.models.types import NotAssisted, Partial, Quarantined, Utterance
 
-from tests.fakes.models import CUSTOMER, hypothesis, tone
-from tests.fakes.streaming import Answer, VirtualChannel, growing, heard
+from tests.fakes.models import CUSTOMER, hypothesis
+from tests.fakes.streaming import Answer, VirtualChannel, growing, heard, samples_of
 
 pytestmark = pytest.mark.unit
 
@@ -80,6 +80,10 @@ def unsteady(seed: int, *, silent: bool = False) -> Callable[[Question], Answer]
     return say
 
 
+def loudness(probability: float) -> float:
+    return 0.1 if probability >= 0.35 else 0.001
+
+
 def play(channel: VirtualChannel, steps: Steps) -> VirtualChannel:
     """Hear, lose and change the load as the steps say, then end the call."""
     for step in steps:
@@ -93,7 +97,7 @@ def play(channel: VirtualChannel, steps: Steps) -> VirtualChannel:
                 else:
                     channel.jump(int(count), left_out=what == "left out")
             case probability, windows:
-                channel.hear(probability, windows, 0.1 if probability >= 0.35 else 0.001)
+                channel.hear(probability, windows, loudness(probability))
     channel.finish()
     return channel
 
@@ -206,11 +210,8 @@ def test_answers_that_complete_no_sentence_do_not_move_an_endpoint(
         end
         for probability, count in runs
         for _ in range(count)
-        for end in segmenter.push(_WINDOW, probability)
+        for end in segmenter.push(samples_of(loudness(probability)), probability)
     ]
     windows = [end.window for end in [*ends, *segmenter.flush()] if isinstance(end, SpeechEnded)]
     spans = [(window.speech_start_ms, window.speech_end_ms) for window in windows]
     assert [(event.start_ms, event.end_ms) for event in channel.closings] == spans
-
-
-_WINDOW = tone(WINDOW_MS)
