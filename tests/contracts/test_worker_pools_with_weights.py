@@ -16,7 +16,7 @@ from koemori.models.ports import Effort, Purpose, TranscriptionRequest
 from koemori.models.process_pool import ProcessWorkerPool
 from koemori.models.routed_pool import RoutedWorkerPool
 from koemori.models.types import SpeechSegment
-from koemori.models.whisper import WhisperTranscriber
+from koemori.models.whisper import WhisperConfig, WhisperTranscriber
 from koemori.models.worker_spec import WorkerSpec
 
 from tests.contracts.worker_pool import OF_MODELS, UNHURRIED, Subject
@@ -24,6 +24,8 @@ from tests.contracts.worker_pool import OF_MODELS, UNHURRIED, Subject
 pytestmark = pytest.mark.model
 
 LONGEST_S = 6.0
+ONE_LENGTH = WhisperConfig(least_window_ms=8000)
+"""All windows as long as the longest with its margin: a batch then says what each says alone."""
 MIB = 1 << 20
 
 
@@ -48,7 +50,7 @@ def windows(corpus: Path) -> tuple[TranscriptionRequest, ...]:
 @pytest.fixture(scope="module")
 def texts(windows: tuple[TranscriptionRequest, ...]) -> tuple[frozenset[str], ...]:
     """What each window says alone; a pool under load may choose the fast effort."""
-    whisper = WhisperTranscriber(ensure_model("base"))
+    whisper = WhisperTranscriber(ensure_model("base"), ONE_LENGTH)
     return tuple(
         frozenset(whisper.transcribe([window], effort)[0].text for effort in Effort) for window in windows
     )
@@ -59,7 +61,7 @@ async def test_of_whisper(
     kind: str, windows: tuple[TranscriptionRequest, ...], texts: tuple[frozenset[str], ...]
 ) -> None:
     """All on one pool, since loading the model takes longest; closing comes last."""
-    spec = WorkerSpec(ensure_model("base"), batch_size=4 if kind == "batches of four" else 1)
+    spec = WorkerSpec(ensure_model("base"), ONE_LENGTH, batch_size=4 if kind == "batches of four" else 1)
     finals = await ProcessWorkerPool.open(spec, scheduler=UNHURRIED)
     pool: ProcessWorkerPool | RoutedWorkerPool = finals
     if kind == "two models":
