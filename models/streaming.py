@@ -243,6 +243,7 @@ class StreamingPolicy:
         if (
             advance is not None
             and isinstance(advance.answer, Hypothesis)
+            and advance.window.speech_end_ms == self._segmenter.current_speech_end_ms
             and is_complete(advance.answer.text)
         ):
             self._handle(self._segmenter.complete(advance.window.speech_end_ms), now_ms)

@@ -16,7 +16,7 @@ from koemori.models.errors import TranscriptionError, WorkerPoolBusyError
 from koemori.models.ports import Load, LoadLevel, Purpose
 from koemori.models.questions import ListenerConfig, Question
 from koemori.models.segmenter import Segmenter, SpeechEnded
-from koemori.models.types import NotAssisted, Partial, Quarantined, Utterance
+from koemori.models.types import Hypothesis, NotAssisted, Partial, Quarantined, Utterance
 
 from tests.fakes.models import CUSTOMER, hypothesis
 from tests.fakes.streaming import Answer, VirtualChannel, growing, heard, samples_of
@@ -186,6 +186,23 @@ def test_the_stages_of_time_add_up(steps: Steps, seed: int) -> None:
 def test_the_same_call_gives_the_same_events(steps: Steps, seed: int) -> None:
     first, second = (play(VirtualChannel(unsteady(seed, silent=True)), steps) for _ in range(2))
     assert first.summary() == second.summary()
+
+
+@given(STEPS, SEEDS)
+@settings(max_examples=40, deadline=None)
+def test_a_prompt_holds_the_end_of_the_text_before_a_forced_cut_or_nothing(steps: Steps, seed: int) -> None:
+    channel = play(VirtualChannel(unsteady(seed)), steps)
+    borders = {
+        question.window.segment.end_ms
+        for question in channel.asked
+        if question.purpose is not Purpose.PARTIAL
+    }
+    texts = [answer.text for question in channel.asked if isinstance(answer := question.answer, Hypothesis)]
+    for question in channel.asked:
+        if question.prompt:
+            assert question.window.segment.start_ms in borders
+            assert len(question.prompt) <= channel.config.context_characters
+            assert any(question.prompt in text for text in texts)
 
 
 @given(STEPS, SEEDS)
