@@ -55,8 +55,8 @@ class SegmenterConfig:
     post_pad_ms: int = 192
     least_speech_ms: int = 128
     pause_ms: int = 192
-    complete_endpoint_ms: int = 416
-    endpoint_ms: int = 576
+    complete_endpoint_ms: int = 512
+    endpoint_ms: int = 640
     large_endpoint_ms: int = 896
     long_ms: int = 8000
     long_endpoint_ms: int = 288

@@ -42,7 +42,7 @@ def ended(events: list[SegmenterEvent]) -> list[SpeechEnded]:
 
 def test_an_utterance_ends_after_the_endpoint_silence_and_keeps_its_padding() -> None:
     segmenter = Segmenter(CUSTOMER)
-    events = run(segmenter, (0.0, 20), (0.9, 30), (0.0, 18))
+    events = run(segmenter, (0.0, 20), (0.9, 30), (0.0, CONFIG.endpoint_ms // WINDOW_MS))
     [paused, end] = events
     assert isinstance(paused, SpeechPaused)
     assert isinstance(end, SpeechEnded)
@@ -56,7 +56,7 @@ def test_an_utterance_ends_after_the_endpoint_silence_and_keeps_its_padding() ->
 
 
 def test_the_pause_carries_what_the_end_will_carry() -> None:
-    [paused, end] = run(Segmenter(CUSTOMER), (0.9, 30), (0.0, 18))
+    [paused, end] = run(Segmenter(CUSTOMER), (0.9, 30), (0.0, CONFIG.endpoint_ms // WINDOW_MS))
     assert np.array_equal(paused.window.segment.samples, end.window.segment.samples)
     assert paused.window.speech_end_ms == end.window.speech_end_ms
 

@@ -169,11 +169,11 @@ def test_a_back_channel_ends_after_a_short_silence(word: str) -> None:
 
 
 def test_a_complete_sentence_whose_answer_comes_late_ends_at_once() -> None:
-    channel = saying("昨日届きました。", delay_ms=300)
+    channel = saying("昨日届きました。", delay_ms=400)
     channel.speak(1600)
     channel.pause(CONFIG.endpoint_ms - WINDOW_MS)
     [said] = channel.utterances
-    assert channel.at_ms[-1] - channel.heard_at[said.end_ms] == CONFIG.pause_ms + 300
+    assert channel.at_ms[-1] - channel.heard_at[said.end_ms] == CONFIG.pause_ms + 400
 
 
 @pytest.mark.parametrize("text", ["昨日届いたんですけど", "契約のことなので", "えっと"])
