@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from koemori.models.vocabulary import Entry, EntryKind, Vocabulary, vocabulary_from_data
 from koemori.models.whisper import WhisperConfig
 from koemori.models.worker_spec import WorkerSpec
 
@@ -32,3 +33,11 @@ def test_what_suits_gpus_reaches_each_worker_with_its_own_device(tmp_path: Path)
 def test_a_spec_that_no_worker_could_serve_is_refused(tmp_path: Path, wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=r"expected .*; got"):
         WorkerSpec(tmp_path, **wrong)  # type: ignore[arg-type]
+
+
+def test_the_words_of_a_vocabulary_reach_each_worker_whole(tmp_path: Path) -> None:
+    words = Vocabulary("shop", "1", "test", (Entry("小野寺", "おのでら", EntryKind.NAME, ("お野寺",)),))
+    load = WorkerSpec(tmp_path, vocabulary=words).load_model(0)
+    assert load.vocabulary is not None
+    assert vocabulary_from_data(load.vocabulary) == words
+    assert WorkerSpec(tmp_path).load_model(0).vocabulary is None

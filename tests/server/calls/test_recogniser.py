@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from koemori.models.errors import ModelDigestError, ModelFormatError
+from koemori.models.errors import ModelDigestError, ModelFormatError, VocabularyError
 from koemori.models.model_folder import folder_digest
-from koemori.server.calls.recogniser import fetch_models, model_sources
+from koemori.models.vocabulary import builtin_vocabulary, merge_vocabularies
+from koemori.server.calls.recogniser import fetch_models, model_sources, words_to_hear
 from koemori.server.config import QueueSettings, Settings
 from koemori.server.model_settings import ModelSettings
 
@@ -45,3 +46,31 @@ def test_settings_win_over_the_catalogues_variables(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("KOEMORI_MODEL_CACHE", "/elsewhere")
     sources = model_sources(ModelSettings(cache_dir=tmp_path, wheels=False))
     assert (sources.cache_dir, sources.wheels, sources.hub) == (tmp_path, False, True)
+
+
+def test_one_pool_hears_the_words_of_all_queues_and_those_of_abuse(tmp_path: Path) -> None:
+    files = {name: tmp_path / f"{name}.toml" for name in ("house", "shop", "bank")}
+    for number, (name, path) in enumerate(files.items()):
+        word = ("小野寺", "洗濯機", "定期預金")[number]
+        path.write_text(f'id = "{name}"\nversion = "1"\nsource = ""\n[[entry]]\ntext = "{word}"\n')
+    models = ModelSettings(vocabulary=(files["house"],))
+    queues = {
+        "shop": QueueSettings(vocabulary=(files["shop"],)),
+        "bank": QueueSettings(vocabulary=(files["bank"], files["house"])),
+    }
+    words = words_to_hear(Settings(models=models, queues=queues))
+    assert words is not None
+    own = [entry.text for entry in words.entries[len(builtin_vocabulary().entries) :]]
+    assert own == ["小野寺", "洗濯機", "定期預金"]
+    assert words_to_hear(Settings()) == merge_vocabularies(builtin_vocabulary())
+
+
+def test_no_words_are_heard_for_where_that_is_off_or_no_call_is_japanese(tmp_path: Path) -> None:
+    assert words_to_hear(Settings(models=ModelSettings(rescoring=False))) is None
+    assert words_to_hear(Settings(models=ModelSettings(language="en"))) is None
+    assert words_to_hear(Settings(models=ModelSettings(language="auto"))) is not None
+    queues = {"japan": QueueSettings(language="ja")}
+    assert words_to_hear(Settings(models=ModelSettings(language="en"), queues=queues)) is not None
+    absent = ModelSettings(vocabulary=(tmp_path / "absent.toml",))
+    with pytest.raises(VocabularyError, match=r"absent\.toml"):
+        words_to_hear(Settings(models=absent))
