@@ -12,6 +12,7 @@ import soundfile
 import soxr
 from koemori.models.catalog import ModelSources, ensure_model, identify_model
 from koemori.models.ports import Effort, Purpose, TranscriptionRequest
+from koemori.models.process_pool import ProcessWorkerPool
 from koemori.models.text import edit_distance, normalize
 from koemori.models.trim import trimmed_folder
 from koemori.models.types import Hypothesis, SpeechSegment
@@ -24,6 +25,7 @@ from koemori.models.vocabulary import (
     merge_vocabularies,
 )
 from koemori.models.whisper import WhisperConfig, WhisperTranscriber
+from koemori.models.worker_spec import WorkerSpec
 
 from tests.fakes.models import CUSTOMER
 
@@ -160,3 +162,15 @@ def test_only_a_final_with_full_effort_takes_the_longer_window(
     plain.transcribe([TranscriptionRequest(short, purpose)], effort)
     assert taken == [frames]
     assert WhisperConfig().least_final_window_ms == 8000
+
+
+async def test_a_worker_process_hears_the_words_it_was_given(
+    folder: Path, turns: Turns, heard: list[Hypothesis]
+) -> None:
+    (place,) = [place for place, each in enumerate(heard) if "選択期の水" in each.text]
+    pool = await ProcessWorkerPool.open(WorkerSpec(folder, vocabulary=LAMPS))
+    try:
+        came = await pool.transcribe(turns[place][1])
+    finally:
+        await pool.aclose()
+    assert [(word.heard, word.text) for word in came.words if word.heard] == [("選択期", "洗濯機")]
