@@ -175,6 +175,16 @@ describe("recordings", () => {
     ]);
   });
 
+  test("a word of the vocabulary says what was heard for it", () => {
+    const words = spoken.words.map((word, i) => (i === 0 ? { ...word, heard: "敵にんしゃ" } : word));
+    const runs = heardRuns({ ...spoken, words }, []);
+    expect(runs.map((run) => [run.text, run.heard])).toEqual([
+      ["責任者", "敵にんしゃ"],
+      ["を、", null],
+      ["出せ。", null],
+    ]);
+  });
+
   test("text without word times plays from its beginning", () => {
     expect(heardRuns({ ...spoken, words: [] }, []).map((run) => run.startMs)).toEqual([1_000]);
   });

@@ -42,6 +42,7 @@ export const enRecordings: RecordingsMessages = {
   forward: "Forward 5 s",
   keys: "J back 5 s, K play and pause, L forward 5 s",
   transcript: "Conversation",
+  word_heard: "Recognised as “{{heard}}”; replaced by a word of the vocabulary",
   proof: "Proof",
   audio_failed: "The audio could not be played.",
   waveform_failed: "The waveform cannot be shown.",

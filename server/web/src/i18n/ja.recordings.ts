@@ -34,6 +34,7 @@ export const jaRecordings = {
   forward: "5 秒進む",
   keys: "J 5 秒戻る・K 再生と停止・L 5 秒進む",
   transcript: "会話",
+  word_heard: "聞き取りのままでは「{{heard}}」(登録語に置き換えました)",
   proof: "証拠",
   audio_failed: "音声を再生できませんでした。",
   waveform_failed: "波形を表示できません。",

@@ -110,6 +110,7 @@ const Said = memo(function Said({ utterance, alerts, positionMs, onPlayFrom }: S
               data-testid="word"
               data-start-ms={run.startMs}
               data-severity={run.alerts[0]?.severity}
+              title={run.heard === null ? undefined : t("recordings.word_heard", { heard: run.heard })}
               data-heard={positionMs !== null && run.startMs <= positionMs && positionMs < run.endMs}
               onClick={() => onPlayFrom(run.startMs)}
             >

@@ -8,6 +8,8 @@ export interface HeardRun {
   offset: number;
   startMs: number;
   endMs: number;
+  /** What the recogniser wrote, where a word of the vocabulary took its place. */
+  heard: string | null;
   alerts: readonly RecordedAlert[];
 }
 
@@ -41,21 +43,31 @@ export function heardRuns(utterance: Spoken, alerts: readonly RecordedAlert[]): 
       offset,
       startMs: word?.startMs ?? utterance.start_ms,
       endMs: word?.endMs ?? utterance.end_ms,
+      heard: word !== undefined && offset < word.end ? word.heard : null,
       alerts: quotes.filter((quote) => quote.start <= offset && end <= quote.end).map((quote) => quote.alert),
     };
   });
 }
 
-function wordOffsets(utterance: Spoken): { offset: number; startMs: number; endMs: number }[] {
-  const found: { offset: number; startMs: number; endMs: number }[] = [];
+interface PlacedWord {
+  offset: number;
+  end: number;
+  startMs: number;
+  endMs: number;
+  heard: string | null;
+}
+
+function wordOffsets(utterance: Spoken): PlacedWord[] {
+  const found: PlacedWord[] = [];
   let from = 0;
   for (const word of utterance.words) {
     const wanted = word.text.trim();
     const offset = wanted === "" ? -1 : utterance.text.indexOf(wanted, from);
     // A word that the text shows otherwise (a number written in digits) goes with the one before it.
     if (offset < 0) continue;
-    found.push({ offset, startMs: word.start_ms, endMs: word.end_ms });
-    from = offset + wanted.length;
+    const end = offset + wanted.length;
+    found.push({ offset, end, startMs: word.start_ms, endMs: word.end_ms, heard: word.heard ?? null });
+    from = end;
   }
   return found;
 }
