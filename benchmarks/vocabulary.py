@@ -2,7 +2,8 @@
 
     python -m benchmarks.vocabulary [CALL …] [--distractors 1000] [--out benchmarks/results/vocabulary.json]
 
-Method. The true turns of each call (250 ms around them) are decoded by Whisper base int8 as finals. The
+Method. The true turns of each call (250 ms around them) are decoded by Whisper base int8, trimmed
+to Japanese as the service has it, as finals. The
 vocabulary holds the names and products said in all calls of the corpus, the built-in words of abuse, and
 distractors: common surnames and product words that nobody says in these calls. Each turn is decoded as it is,
 with the call centre's words as prompt, and with words of abuse in the prompt too; each of these again with
@@ -26,12 +27,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 from koemori.audio.call import CallId, Channel, ChannelRole, LegId
-from koemori.models.catalog import ensure_model
+from koemori.models.catalog import ModelSources, ensure_model
 from koemori.models.ports import Purpose, TranscriptionRequest
-from koemori.models.rescoring import Candidate, Rescorer, ScoredCandidate
-from koemori.models.types import Hypothesis, SpeechSegment
+from koemori.models.trim import trimmed_folder
+from koemori.models.types import SpeechSegment
 from koemori.models.vocabulary import (
     EntryKind,
     Vocabulary,
@@ -40,7 +40,7 @@ from koemori.models.vocabulary import (
     parse_vocabulary,
     prompt_text,
 )
-from koemori.models.whisper import WhisperConfig, WhisperTranscriber
+from koemori.models.whisper import WhisperTranscriber
 
 from benchmarks.listening import RATE_HZ, SIDES, circumstances, errors, load_call
 
@@ -48,7 +48,6 @@ UNSEEN = ("c05", "c17", "c19", "c23")
 RESULTS = Path(__file__).parent / "results" / "vocabulary.json"
 WORDS = Path(__file__).parent / "corpus" / "vocabulary.toml"
 DISTRACTORS = Path(__file__).parent / "corpus" / "vocabulary-distractors.toml"
-_LEAST_PROBABILITY: Final = 1e-10
 ABUSE_TOO: Final = tuple(EntryKind)
 
 
@@ -62,7 +61,6 @@ class Tally:
     missed: Counter[str] = field(default_factory=Counter)
     wrong_characters: int = 0
     characters: int = 0
-    candidates: int = 0
     replaced: list[str] = field(default_factory=list)
     cpu_s: float = 0.0
     audio_s: float = 0.0
@@ -74,40 +72,9 @@ class Tally:
             "invented": dict(self.invented),
             "missed": dict(self.missed),
             "cer": round(self.wrong_characters / max(1, self.characters), 4),
-            "candidates": self.candidates,
             "replaced": self.replaced,
             "cpu_s_per_audio_s": round(self.cpu_s / max(1.0, self.audio_s), 4),
         }
-
-
-class Scorer:
-    """Sum of token log probabilities of given texts over one request's audio, teacher-forced."""
-
-    def __init__(self, whisper: WhisperTranscriber) -> None:
-        self._of = whisper
-
-    def scores(
-        self, request: TranscriptionRequest, text: str, candidates: tuple[Candidate, ...]
-    ) -> tuple[float, list[ScoredCandidate]]:
-        inner = self._of._whisper
-        tokenizer = self._of._tokenizer(request.language)
-        samples = request.segment.samples
-        frames = min(3000, max(8000, len(samples) * 1000 // RATE_HZ + 1000) // 10)
-        encoded = inner.encode(self._of._spectrogram(samples, frames)[None])
-
-        def probabilities_of(given: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-            tokens = tokenizer.encode(given)
-            [found] = inner.model.align(encoded, tokenizer.sot_sequence, [tokens], [len(samples) // 160])
-            return np.maximum(np.array(found.text_token_probs), _LEAST_PROBABILITY)
-
-        scored = []
-        for candidate in candidates:
-            probabilities = probabilities_of(candidate.text)
-            first = len(tokenizer.encode(text[: candidate.start])) if candidate.start else 0
-            own = len(tokenizer.encode(candidate.entry.text))
-            mean = float(probabilities[first : first + own].mean())
-            scored.append(ScoredCandidate(candidate, float(np.log(probabilities).sum()), mean))
-        return float(np.log(probabilities_of(text)).sum()), scored
 
 
 def turns(name: str) -> Iterator[tuple[str, SpeechSegment]]:
@@ -131,22 +98,12 @@ def count(tally: Tally, pattern: re.Pattern[str], said: str, written: str) -> No
     tally.characters += characters
 
 
-def rescore(
-    rescorer: Rescorer, scorer: Scorer, request: TranscriptionRequest, heard: Hypothesis, tally: Tally
-) -> str:
-    candidates = rescorer.candidates(heard.text, heard.words)
-    tally.candidates += len(candidates)
-    if not candidates:
-        return heard.text
-    original, scored = scorer.scores(request, heard.text, candidates)
-    words = rescorer.choose(heard.words, original, scored)
-    tally.replaced += [f"{word.heard} → {word.text}" for word in words if word.heard]
-    return "".join(word.text for word in words)
-
-
-def measure(names: list[str], vocabulary: Vocabulary, prompts: dict[str, str]) -> dict[str, Tally]:
-    whisper = WhisperTranscriber(ensure_model("base"), WhisperConfig())
-    rescorer, scorer = Rescorer(vocabulary), Scorer(whisper)
+def measure(
+    names: list[str], vocabulary: Vocabulary, prompts: dict[str, str]
+) -> tuple[dict[str, Tally], str]:
+    sources = ModelSources.from_environment()
+    folder = trimmed_folder(ensure_model("base", sources), sources.cache_dir, lambda *_: None)
+    plain, rescoring = WhisperTranscriber(folder), WhisperTranscriber(folder, vocabulary=vocabulary)
     texts = sorted((entry.text for entry in vocabulary.entries), key=len, reverse=True)
     pattern = re.compile("|".join(map(re.escape, texts)))
     tallies: dict[str, Tally] = {}
@@ -154,19 +111,16 @@ def measure(names: list[str], vocabulary: Vocabulary, prompts: dict[str, str]) -
         for said, segment in turns(name):
             for label, prompt in prompts.items():
                 request = TranscriptionRequest(segment, Purpose.FINAL, prompt=prompt)
-                began_s = time.process_time()
-                [heard] = whisper.transcribe([request])
-                plain_s = time.process_time() - began_s
-                rescored = tallies.setdefault(f"{label}+rescoring", Tally())
-                text = rescore(rescorer, scorer, request, heard, rescored)
-                both_s = time.process_time() - began_s
-                plain = tallies.setdefault(label, Tally())
-                for tally, written, cpu_s in ((plain, heard.text, plain_s), (rescored, text, both_s)):
-                    count(tally, pattern, said, written)
-                    tally.cpu_s += cpu_s
+                for way, whisper in ((label, plain), (f"{label}+rescoring", rescoring)):
+                    tally = tallies.setdefault(way, Tally())
+                    began_s = time.process_time()
+                    [heard] = whisper.transcribe([request])
+                    tally.cpu_s += time.process_time() - began_s
                     tally.audio_s += (segment.end_ms - segment.start_ms) / 1000
+                    tally.replaced += [f"{word.heard} → {word.text}" for word in heard.words if word.heard]
+                    count(tally, pattern, said, heard.text)
         print(name, {label: tally.row()["recall"] for label, tally in tallies.items()}, flush=True)
-    return tallies
+    return tallies, plain.model_id
 
 
 def main() -> None:
@@ -188,9 +142,9 @@ def main() -> None:
         prompts["prompt"] = prompt_text(own)
         everything = merge_vocabularies(builtin_vocabulary(), own)
         prompts["prompt with abuse"] = prompt_text(everything, 120, ABUSE_TOO)
-    tallies = measure(options.calls, vocabulary, prompts)
+    tallies, model_id = measure(options.calls, vocabulary, prompts)
     command = f"python -m benchmarks.vocabulary {' '.join(sys.argv[1:])}".strip()
-    result = circumstances(command, "whisper-base")
+    result = circumstances(command, model_id)
     result["calls"] = options.calls
     result["entries"] = len(vocabulary.entries)
     result["prompts"] = prompts
