@@ -39,8 +39,15 @@ _READ_BYTES: Final = 1 << 20
 MakeTranscriber = Callable[[LoadModel], Transcriber]
 
 
+NICENESS: Final = 5
+"""How much further back in the queue for a core than the process that records."""
+
+
 def main() -> int:
     """Serve Whisper over standard input and output."""
+    if hasattr(os, "nice"):
+        # The parent records; where cores are short, recording goes first.
+        os.nice(NICENESS)
     return serve(load_whisper)
 
 
