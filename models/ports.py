@@ -89,7 +89,8 @@ class Transcriber(Protocol):
     ) -> list[Hypothesis]:
         """Transcribe windows together; word times are media time.
 
-        A batch gives the text that its windows alone would give: batching is for speed.
+        Batching is for speed: windows of one length give the text that they would give alone; shorter ones
+        are padded to the longest, which now and then changes a word.
 
         Returns:
             One hypothesis per request, in order.

@@ -183,13 +183,19 @@ class ProcessWorkerPool:
                 self._note_drained()
 
     async def aclose(self) -> None:
-        """Finish what was accepted, then end the workers; see `WorkerPool`."""
+        """Finish what was accepted, then end the workers; see `WorkerPool`.
+
+        When it is cancelled meanwhile, what is not finished is answered with `WorkerPoolClosedError`.
+        """
         self._closing = True
         self._note_drained()
         try:
             await self._drained.wait()
         finally:
             self._closed = True
+            for asked in list(self._asked.values()):
+                self._scheduler.cancel(asked.job)
+                self._answer(asked.job, WorkerPoolClosedError())
             if self._held is not None:
                 self._held.cancel()
             for task in self._restarting:

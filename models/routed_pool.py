@@ -48,7 +48,7 @@ class RoutedWorkerPool:
         partials, finals = self.partials.load, self.finals.load
         return Load(
             level=max(min(partials.level, LoadLevel.PARTIALS_OFF), finals.level),
-            partial_interval_ms=partials.partial_interval_ms,
+            partial_interval_ms=max(partials.partial_interval_ms, finals.partial_interval_ms),
             waiting=partials.waiting + finals.waiting,
         )
 

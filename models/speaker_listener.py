@@ -97,8 +97,8 @@ class SpeakerListener:
 
     @property
     def finals_from_ms(self) -> int:
-        """See `Listener`."""
-        return self._inner.finals_from_ms
+        """See `Listener`; what the words' listener gave and nobody has taken yet is still to come."""
+        return min((end_ms for _, end_ms in self._passed_on), default=self._inner.finals_from_ms)
 
     @property
     def backlog_ms(self) -> int:

@@ -24,8 +24,9 @@ class VadBatcher:
     """One detector shared by every call of the process; belongs to one event loop.
 
     Whatever is asked in the same turn of the loop is judged in one run; with many channels, whatever
-    is asked within `wait_ms`, since a run of the network costs much the same for one channel as for ten. Each
-    key may have one question open at a time, so its windows are judged in order.
+    is asked within `wait_ms` or until all of them have asked, since a run of the network costs much the same
+    for one channel as for ten. Each key may have one question open at a time, so its windows are judged in
+    order.
 
     Args:
         vad: The detector.
@@ -38,6 +39,7 @@ class VadBatcher:
         self._wait_s = wait_ms / 1000
         self._many = many
         self._keys: set[str] = set()
+        self._due: asyncio.Handle | None = None
         self._waiting: list[_Waiting] = []
         self.window_samples = vad.window_samples
         self.runs = 0
@@ -49,12 +51,17 @@ class VadBatcher:
         answer: asyncio.Future[NDArray[np.float32]] = loop.create_future()
         self._waiting.append(_Waiting(keys, windows, answer))
         self._keys.update(keys)
-        if len(self._waiting) == 1:
-            if self._wait_s and len(self._keys) >= self._many:
-                loop.call_later(self._wait_s, self._run)
-            else:
-                loop.call_soon(self._run)
+        everyone = sum(len(entry.keys) for entry in self._waiting) >= len(self._keys)
+        if everyone or len(self._keys) < self._many or not self._wait_s:
+            self._run_at(loop.call_soon(self._run))
+        elif self._due is None:
+            self._run_at(loop.call_later(self._wait_s, self._run))
         return await answer
+
+    def _run_at(self, due: asyncio.Handle) -> None:
+        if self._due is not None:
+            self._due.cancel()
+        self._due = due
 
     def forget(self, key: str) -> None:
         """Drop a channel's state; its call has ended or jumped."""
@@ -62,6 +69,7 @@ class VadBatcher:
         self._vad.forget(key)
 
     def _run(self) -> None:
+        self._due = None
         asked, self._waiting = [entry for entry in self._waiting if not entry.answer.done()], []
         if not asked:
             return

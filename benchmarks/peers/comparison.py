@@ -143,7 +143,6 @@ async def _measure(
     meter = CpuMeter(server.pid)
     metering = asyncio.create_task(meter.run())
     await asyncio.sleep(_IDLE_S)
-    began_s = time.perf_counter()
     try:
         logs = await asyncio.gather(
             *(_play(system, server, stream, number) for number, stream in enumerate(streams))
@@ -152,7 +151,9 @@ async def _measure(
     finally:
         metering.cancel()
     _keep_events(directory, streams, logs)
-    # What a server does once all words are there (waiting, looking again at what it has) is not counted.
+    # Some servers load their model when the first client comes: counted from the first packet on. What one does
+    # once all words are there (waiting, looking again at what it has) is not counted either.
+    began_s = min((log.began_s for log in logs if log.began_s), default=time.perf_counter())
     done_s = max(log.began_s + max([log.ended_s, *_commit_times(log)]) for log in logs)
     audio_s = sum(stream.seconds for stream in streams)
     errors = [log.error for log in logs if log.error]

@@ -117,7 +117,7 @@ def capacity(results: Sequence[Result]) -> list[Limit]:
 def long_call(result: Result | None) -> list[Limit]:
     """The last minutes of a long call against its first."""
     topic = f"{LONG_MINUTES}-minute call"
-    if result is None or result["minutes"] < LONG_MINUTES:
+    if result is None or result["minutes"] < LONG_MINUTES or result["speed"] != 1:
         return [
             Limit(topic, what, "not measured", None) for what in ("Latency as at the start", "Memory flat")
         ]
@@ -193,7 +193,7 @@ def peer_rows(result: Result) -> list[dict[str, Any]]:
         {
             "streams": int(key.split()[0]),
             "system": system,
-            "last_delivered": "never" not in figures["all_rounds"]["last_utterance"],
+            "last_delivered": "never" not in figures["all_rounds"]["last_utterance"] and not figures["errors"],
             "turns_missed": figures["all_rounds"]["turns_missed"],
             **{name: value for name, value in figures.items() if name != "all_rounds"},
         }

@@ -28,12 +28,23 @@ async def test_what_is_asked_in_one_turn_is_one_run_and_each_gets_its_own() -> N
 
 
 async def test_with_many_channels_a_waiting_time_joins_later_questions() -> None:
-    batcher = VadBatcher(EnergyVad(), wait_ms=5, many=1)
+    batcher = VadBatcher(EnergyVad(), wait_ms=5, many=2)
+    await asyncio.gather(batcher.probabilities(("a",), LOUD), batcher.probabilities(("b",), LOUD))
+    batcher.runs = 0
     first = asyncio.ensure_future(batcher.probabilities(("a",), LOUD))
     await asyncio.sleep(0)
     second = asyncio.ensure_future(batcher.probabilities(("b",), QUIET))
     await asyncio.gather(first, second)
     assert batcher.runs == 1
+
+
+async def test_nobody_waits_when_all_have_asked() -> None:
+    batcher = VadBatcher(EnergyVad(), wait_ms=60_000, many=2)
+    await asyncio.gather(batcher.probabilities(("a",), LOUD), batcher.probabilities(("b",), LOUD))
+    for _ in range(3):
+        first = asyncio.ensure_future(batcher.probabilities(("a",), LOUD))
+        await asyncio.sleep(0)
+        await asyncio.gather(first, batcher.probabilities(("b",), QUIET))
 
 
 async def test_few_channels_do_not_wait_for_others() -> None:

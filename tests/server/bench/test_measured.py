@@ -54,7 +54,7 @@ def test_latency_of_a_short_call(short: Path, tmp_path: Path, capsys: pytest.Cap
     assert found["overall"]["text"]["cer"] < 0.3
     call = found["calls"][0]
     assert (call["recording_exact"], call["not_assisted_ms"], call["turns_heard"]) == (True, 0, 1)
-    assert call["stable_text"]["contradicted"] == 0
+    assert call["stable_text"]["unfinished"] == 0
     assert call["cpu_s_per_audio_s"] > 0.01
     assert "One call at a time" in page([found])
 
