@@ -4,8 +4,8 @@ The resampler keeps its filter state between pushes, so cutting the audio into f
 pushes and the flush together give what one push of everything would give, and sample n of the output stays at
 n / to_hz seconds of the input however long the call is.
 
-Telephone audio is doubled by our own half-band filter: it holds back twelve milliseconds, where the resampling
-library, made for files, holds back about a hundred, and every word on the screen would be that much later.
+Telephone audio is doubled by our own half-band filter: it holds back twelve milliseconds, where the library,
+made for files, holds back about a hundred, and every word on the screen would be that much later.
 Other rates go through the library; its delay is held back until the flush and never shifts the result.
 """
 
