@@ -151,8 +151,8 @@ async def _measure(
     finally:
         metering.cancel()
     _keep_events(directory, streams, logs)
-    # Some servers load their model when the first client comes: counted from the first packet on. What one does
-    # once all words are there (waiting, looking again at what it has) is not counted either.
+    # From the first packet, for some load their model when the first client comes. What a server does once
+    # all words are there (waiting, looking again at what it has) is not counted either.
     began_s = min((log.began_s for log in logs if log.began_s), default=time.perf_counter())
     done_s = max(log.began_s + max([log.ended_s, *_commit_times(log)]) for log in logs)
     audio_s = sum(stream.seconds for stream in streams)
