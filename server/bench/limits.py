@@ -193,7 +193,8 @@ def peer_rows(result: Result) -> list[dict[str, Any]]:
         {
             "streams": int(key.split()[0]),
             "system": system,
-            "last_delivered": "never" not in figures["all_rounds"]["last_utterance"] and not figures["errors"],
+            "last_delivered": "never" not in figures["all_rounds"]["last_utterance"]
+            and not figures["errors"],
             "turns_missed": figures["all_rounds"]["turns_missed"],
             **{name: value for name, value in figures.items() if name != "all_rounds"},
         }

@@ -74,6 +74,7 @@ def test_a_short_recording_or_left_out_audio_is_a_miss() -> None:
 
 def test_too_few_minutes_prove_nothing() -> None:
     accuracy, long = results.accuracy(), {**results.long_latency(), "minutes": 30.0}
+    assert verdicts({**results.long_latency(), "speed": 4.0})["60-minute call: Memory flat"] is None
     accuracy["phantoms"]["minutes"] = 5.0
     found = verdicts(accuracy, long)
     assert found["Text: No phantom utterance in 30 minutes"] is None
@@ -85,6 +86,12 @@ def test_too_few_minutes_prove_nothing() -> None:
 def test_memory_grows_from_minute_five() -> None:
     assert memory_growth([100, 150, 190, 200, 200, 200, 201, 210, 205]) == pytest.approx(0.05)
     assert memory_growth([100, 200]) is None
+
+
+def test_a_run_of_ours_that_broke_off_delivered_nothing() -> None:
+    given = peers()
+    given["summary"]["1 streams"]["koemori"]["errors"] = ["no end"]
+    assert verdicts(given)["Peers, 1 stream: Last utterance delivered"] is False
 
 
 def test_a_peer_that_is_nearly_as_good_makes_a_miss() -> None:
