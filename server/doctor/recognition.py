@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from koemori.models import capacity, host
 from koemori.models.errors import DiarizationUnavailableError, ModelError, WorkerFailedError
-from koemori.server.calls.listening import listening_for, words_for
+from koemori.server.calls.listening import listening_for
 from koemori.server.calls.worker_plan import DevicePlan, plan_device
 from koemori.server.config import Settings
 from koemori.server.doctor import sentences
@@ -61,17 +61,19 @@ class Recognition:
         return Finding("weights", "ok", "; ".join(said))
 
     def check_words(self) -> Finding:
-        """Every vocabulary file can be read, and those of each queue go together."""
+        """Every vocabulary file can be read, and all go together: one recogniser hears every call."""
         from koemori.models.vocabulary import builtin_vocabulary
+        from koemori.server.calls.recogniser import words_to_hear
 
+        words = words_to_hear(self._settings)
+        if words is None:
+            return Finding("words", "ok", "none: [models] rescoring is off, or no call is Japanese")
         queues = (None, *self._settings.queues)
-        heard = [listening_for(self._settings, queue) for queue in queues]
-        most = max(len(words_for(listening).entries) for listening in heard)
-        files = {path for listening in heard for path in listening.vocabulary}
+        files = {path for queue in queues for path in listening_for(self._settings, queue).vocabulary}
         came = f"{len(builtin_vocabulary().entries)} built in"
         if files:
             plural = "" if len(files) == 1 else "s"
-            came = f"{most} at most in a queue, from {len(files)} file{plural} and {came}"
+            came = f"{len(words.entries)} in every call, from {len(files)} file{plural} and {came}"
         return Finding("words", "ok", came)
 
     # Machine.

@@ -82,7 +82,8 @@ def test_vocabulary_files_of_every_queue_are_read(tmp_path: Path) -> None:
     assert hears(ModelSettings()).check_words().came.endswith(" built in")
     (tmp_path / "shop.toml").write_text(VOCABULARY, encoding="utf-8")
     shop = {"shop": QueueSettings(vocabulary=(tmp_path / "shop.toml",))}
-    assert " at most in a queue, from 1 file and " in hears(ModelSettings(), queues=shop).check_words().came
+    assert " in every call, from 1 file and " in hears(ModelSettings(), queues=shop).check_words().came
+    assert hears(ModelSettings(rescoring=False), queues=shop).check_words().came.startswith("none: ")
     queues = {"shop": QueueSettings(vocabulary=(tmp_path / "absent.toml",))}
     with pytest.raises(VocabularyError, match=r"absent\.toml: expected a file that can be read"):
         hears(ModelSettings(), queues=queues).check_words()
