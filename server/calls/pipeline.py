@@ -18,7 +18,6 @@ from koemori.audio.call import CallId, CallStarted
 from koemori.server.calls.listening import listener_config, listening_for
 from koemori.server.calls.mono import naming_voices, open_diarizer
 from koemori.server.calls.ports import CallPorts, Engine, Listener, Recorder
-from koemori.server.calls.recogniser import model_sources as model_sources
 from koemori.server.calls.recogniser import open_recogniser
 from koemori.server.config import Settings
 from koemori.server.telemetry import Metrics, observe_pool
