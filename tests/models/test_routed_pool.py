@@ -45,6 +45,13 @@ def test_the_load_is_what_either_model_is_short_of(
     assert RoutedWorkerPool(small, large).load == Load(both, 1200, 5)
 
 
+def test_partials_come_as_rarely_as_the_model_with_less_room_wants_them() -> None:
+    small, large = ScriptedPool(), ScriptedPool()
+    small.partial_interval_ms, large.partial_interval_ms = 576, 1500
+    large.level = LoadLevel.PARTIALS_REDUCED
+    assert RoutedWorkerPool(small, large).load == Load(LoadLevel.PARTIALS_REDUCED, 1500, 0)
+
+
 async def test_a_closed_pool_refuses_at_once() -> None:
     pool = RoutedWorkerPool(ScriptedPool(), ScriptedPool())
     await pool.aclose()
