@@ -183,19 +183,14 @@ class ProcessWorkerPool:
                 self._note_drained()
 
     async def aclose(self) -> None:
-        """Finish what was accepted, then end the workers; see `WorkerPool`.
-
-        When it is cancelled meanwhile, what is not finished is answered with `WorkerPoolClosedError`.
-        """
+        """Finish what was accepted, or refuse it when cancelled meanwhile; then end the workers."""
         self._closing = True
         self._note_drained()
         try:
             await self._drained.wait()
         finally:
             self._closed = True
-            for asked in list(self._asked.values()):
-                self._scheduler.cancel(asked.job)
-                self._answer(asked.job, WorkerPoolClosedError())
+            self._give_up_unfinished()
             if self._held is not None:
                 self._held.cancel()
             for task in self._restarting:
@@ -205,6 +200,16 @@ class ProcessWorkerPool:
             await asyncio.gather(*(worker.close(self._limits.close_s) for worker in workers))
             for place in self._places:
                 place.worker = None
+
+    def _give_up_unfinished(self) -> None:
+        for asked in list(self._asked.values()):
+            self._scheduler.cancel(asked.job)
+            self._answer(asked.job, WorkerPoolClosedError())
+        for place in self._places:
+            if place.flight is not None:
+                place.flight.deadline.cancel()
+                place.flight = None
+        self._drained.set()
 
     # Batches.
 
@@ -345,10 +350,12 @@ class ProcessWorkerPool:
                 await asyncio.sleep(min(self._limits.longest_pause_s, pause_s))
             try:
                 await self._start(place)
-            except ModelError as failure:
+            except Exception as failure:
+                # The task's edge: whatever the system lacks now, the place must not stay empty for ever.
                 place.failures += 1
                 place.false_starts += 1
-                log.error("a speech worker could not be started again", extra={"error": str(failure)})
+                reason = str(failure) if isinstance(failure, ModelError) else type(failure).__name__
+                log.error("a speech worker could not be started again", extra={"error": reason})
                 self._give_up_when_down()
                 continue
             self.restarts += 1
