@@ -22,7 +22,14 @@ from koemori.audio.call import Channel
 from koemori.models.errors import DiarizationUnavailableError
 from koemori.models.ports import Diarizer
 from koemori.models.speakers import continue_turns, label_words, shift_turns
-from koemori.models.types import SpeakersFound, SpeakerTurn, TranscriptEvent, Utterance
+from koemori.models.types import (
+    NotAssisted,
+    Quarantined,
+    SpeakersFound,
+    SpeakerTurn,
+    TranscriptEvent,
+    Utterance,
+)
 
 if TYPE_CHECKING:
     from koemori.models.questions import ListenerCounts
@@ -31,6 +38,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _SAMPLES_PER_MS = 16
+_Final = Utterance | Quarantined | NotAssisted
 
 
 class PlainListener(Protocol):
@@ -89,6 +97,8 @@ class SpeakerListener:
         self._said: list[Utterance] = []
         """Utterances that a later look may still change, with the speakers last said."""
         self._out: asyncio.Queue[TranscriptEvent | Exception | None] = asyncio.Queue()
+        self._not_taken: deque[_Final] = deque()
+        """Finals among what waits there."""
         self._finished = False
         self._ready = False
         self._gone = False
@@ -98,7 +108,7 @@ class SpeakerListener:
     @property
     def finals_from_ms(self) -> int:
         """See `Listener`; what the words' listener gave and nobody has taken yet is still to come."""
-        return min((end_ms for _, end_ms in self._passed_on), default=self._inner.finals_from_ms)
+        return min([self._inner.finals_from_ms, *(final.end_ms for final in self._not_taken)])
 
     @property
     def backlog_ms(self) -> int:
@@ -136,6 +146,8 @@ class SpeakerListener:
             while (event := await self._out.get()) is not None:
                 if isinstance(event, Exception):
                     raise event
+                if self._not_taken and event is self._not_taken[0]:
+                    self._not_taken.popleft()
                 yield event
         finally:
             for task in tasks:
@@ -145,8 +157,11 @@ class SpeakerListener:
     async def _hear(self) -> None:
         """Pass on what the listener inside says; its failure ends everything, as it would without us."""
         try:
-            async for event in self._inner.events():
-                self._out.put_nowait(self._marked(event) if isinstance(event, Utterance) else event)
+            async for came in self._inner.events():
+                event = self._marked(came) if isinstance(came, Utterance) else came
+                if isinstance(event, _Final):
+                    self._not_taken.append(event)
+                self._out.put_nowait(event)
             self._finished = True
             self._changed.set()
             with suppress(TimeoutError):

@@ -156,3 +156,17 @@ def test_the_tape_forgets_what_is_older_than_it_may_keep():
         tape.put(start_ms, np.ones(8000, np.float32))
     assert (tape.start_ms, tape.end_ms) == (8000, 10_000)
     assert not tape.cut(0, 8000).any()
+
+
+async def test_a_final_that_nobody_has_taken_yet_is_still_to_come():
+    inner = ScriptedListener()
+    listener = SpeakerListener(inner, NoDiarizer())
+    events = listener.events()
+    for end_ms in (10_000, 20_000, 30_000):
+        listener.push(MONO, end_ms - 10_000, audio(end_ms - 10_000, end_ms))
+    heard = []
+    for _ in range(3):
+        heard.append((await anext(events)).end_ms)
+        assert listener.finals_from_ms == min(heard[-1] + 10_000, 30_000)
+    assert heard == [10_000, 20_000, 30_000]
+    await events.aclose()
