@@ -193,6 +193,9 @@ class _Worker:
         opening = {"kind": "open", "config": config.weights.to_json(), "niceness": config.niceness}
         try:
             answer = await worker.ask(opening, None, config.start_s)
+        except ValueError as error:
+            await worker.end(0.0)
+            raise DiarizationUnavailableError("an interpreter whose answers make sense") from error
         except BaseException:
             await asyncio.shield(worker.end(0.0))
             raise

@@ -42,6 +42,10 @@ _read(sys.stdin.buffer)
 if behaviour == "missing":
     _write(out, {{"kind": "unavailable", "missing": "the package torch"}})
     sys.exit(3)
+if behaviour == "babble":
+    out.write(b"Welcome to this interpreter!")
+    out.flush()
+    time.sleep(60)
 _write(out, {{"kind": "ready"}})
 while True:
     question, payload = _read(sys.stdin.buffer)
@@ -124,6 +128,18 @@ async def test_too_little_audio_for_a_turn_needs_no_process(stand: Stand):
     async with diarizer(stand.config) as made:
         assert await made.turns(SECOND[:100]) == ()
         assert stand.starts == 0
+
+
+async def test_an_interpreter_that_says_something_else_first_is_none_and_is_not_asked_again_at_once(
+    stand: Stand,
+):
+    stand.behave("babble")
+    async with diarizer(stand.config) as made:
+        for _ in range(2):
+            with pytest.raises(DiarizationUnavailableError, match="answers make sense"):
+                await made.turns(SECOND)
+        assert stand.starts == 1
+        assert not made.running
 
 
 async def test_questions_asked_together_are_answered_each_by_its_own(stand: Stand):
