@@ -184,24 +184,20 @@ class WhisperTranscriber:
         """Transcribe windows together; see `Transcriber`."""
         try:
             answers: dict[int, Hypothesis] = {}
-            for language in {request.language for request in batch}:
-                places = [place for place, request in enumerate(batch) if request.language == language]
-                heard = self._transcribe([batch[place] for place in places], language, effort)
+            for places in same_language(batch):
+                heard = self._transcribe([batch[place] for place in places], effort)
                 answers.update(zip(places, heard, strict=True))
             return [answers[place] for place in range(len(batch))]
         except (RuntimeError, ValueError, IndexError) as failure:
             raise TranscriptionError(f"expected a hypothesis; {type(failure).__name__} came") from failure
 
-    def _transcribe(
-        self, requests: list[TranscriptionRequest], language: str, effort: Effort
-    ) -> list[Hypothesis]:
+    def _transcribe(self, requests: list[TranscriptionRequest], effort: Effort) -> list[Hypothesis]:
         rows = [_Row(request) for request in requests]
         began_s = time.perf_counter()
         frames = max(self._window_frames(row, effort) for row in rows)
         encoded = self._encode(rows, frames)
         encoded_s = time.perf_counter()
-        if not language:
-            language = self._detect(encoded)
+        language = requests[0].language or self._detect(encoded)
         tokenizer = self._tokenizer(language)
         self._decode(rows, encoded, tokenizer, effort)
         decoded_s = time.perf_counter()
@@ -219,7 +215,7 @@ class WhisperTranscriber:
         return self._tokenizers[language]
 
     def _detect(self, encoded: Any) -> str:
-        """Language of the first window; a batch without a language is one call's."""
+        """Language of the first window."""
         name: str = self._whisper.model.detect_language(encoded)[0][0][0]
         return name.strip("<|>")
 
@@ -375,6 +371,14 @@ class WhisperTranscriber:
             times = proportional_times(len(row.tokens), row.length_ms, probability)
         segment = row.request.segment
         return words_of(texts[: len(groups)], [len(group) for group in groups], times, segment)
+
+
+def same_language(batch: Sequence[TranscriptionRequest]) -> list[list[int]]:
+    """Places of windows that can be decoded together; one whose language is to be found out is alone."""
+    groups: dict[str | int, list[int]] = {}
+    for place, request in enumerate(batch):
+        groups.setdefault(request.language or place, []).append(place)
+    return list(groups.values())
 
 
 def _ready_rescorer(vocabulary: Vocabulary) -> Rescorer:

@@ -23,7 +23,7 @@ from koemori.models.process_pool import ProcessWorkerPool
 from koemori.models.silero_vad import SileroVad
 from koemori.models.text import character_error_rate
 from koemori.models.types import Partial, Quarantined, SpeechSegment, TranscriptEvent, Utterance
-from koemori.models.whisper import WhisperConfig, WhisperTranscriber
+from koemori.models.whisper import WhisperConfig, WhisperTranscriber, same_language
 from koemori.models.worker_spec import WorkerSpec
 from numpy.typing import NDArray
 
@@ -137,6 +137,14 @@ def test_the_same_request_gives_the_same_words_and_a_prompt_is_taken(
     (once,), (again,) = whisper.transcribe([request]), whisper.transcribe([request])
     assert replace(once, work=again.work) == again
     assert whisper.transcribe([replace(request, prompt="ネットサポートの木村")])[0].text
+
+
+def test_a_window_whose_language_is_to_be_found_out_shares_it_with_no_other_call() -> None:
+    segment = SpeechSegment(CUSTOMER, 0, 1000, np.zeros(16_000, np.float32))
+    batch = [
+        TranscriptionRequest(segment, Purpose.FINAL, language) for language in ("ja", "", "en", "", "ja")
+    ]
+    assert same_language(batch) == [[0, 4], [1], [2], [3]]
 
 
 def test_a_final_that_loops_is_decoded_again_in_thirty_seconds(
