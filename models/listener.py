@@ -5,8 +5,8 @@ the answers come out as partials while someone speaks and as one utterance when 
 
 * Nothing here blocks or delays the recorder: `push` only queues, and the queue is bounded.
 * Finals of a channel come out in order and are never dropped silently: each ends as an `Utterance`, a
-  `Quarantined` or a `NotAssisted`. A partial is dropped whenever something newer or more important needs the
-  worker.
+  `Quarantined` or a `NotAssisted`; one without words, of which nothing was shown, gives no event. A partial
+  is dropped whenever something newer or more important needs the worker.
 * What is asked for, and when, is decided by the channel's streaming policy and by the pool's load; when the
   load changes what callers should do, that is an event of the call.
 * A model that fails costs one utterance, never the call.

@@ -9,7 +9,8 @@ are no tasks, clocks or sockets here: the caller asks, cancels what is unwanted 
   When the answer says that the sentence is complete, a shorter silence ends it.
 * One final per utterance, in order, as an `Utterance`, a `Quarantined` or a `NotAssisted`; immutable from
   then on. It comes from the whole utterance's audio and may put words otherwise than the partials before it:
-  holding it to them cost two to three points of CER (docs/adr/0010).
+  holding it to them cost two to three points of CER (docs/adr/0010). A sound in which no words were found,
+  and of which none were shown, gives no event.
 * A forced cut falls between two words, and what follows is recognised with the text before it as context.
 * The pool's load decides how often partials are asked for and how long the pauses within an utterance may be.
 """
