@@ -96,7 +96,7 @@ class QueueSettings(Section):
     language: QueueLanguage = None
     """Language of this queue's calls; None: that of [models]."""
     vocabulary: tuple[Path, ...] = ()
-    """Words to listen for in this queue's calls, beside those of [models]."""
+    """More words to listen for, beside those of [models]; one recogniser hears all calls, and so all words."""
 
 
 class MediaIngestSettings(Section):
