@@ -88,7 +88,8 @@ async def play(
     limits = SessionLimits(settings.assist.queue_ms, settings.assist.drain_s, settings.assist.locale)
     await CallSession(ports, sink, metrics, pace_of(speed), limits).run(source)
     began_s = source.began_s or 0.0
-    said = tuple(Said(event, _said_ms(event, came_s - began_s)) for came_s, event in sink.kept)
+    # Not `emitted_ms`: that clock begins when the first frame comes, and a busy machine takes it late.
+    said = tuple(Said(event, round((came_s - began_s) * 1000)) for came_s, event in sink.kept)
     return Played(tape, speed, said, sink.recording, time.monotonic() - began_s)
 
 
@@ -97,8 +98,3 @@ def pace_of(speed: float | None) -> Pace:
     if speed is None:
         return Pace.HELD
     return Pace.LIVE if speed == 1 else Pace.SCALED
-
-
-def _said_ms(event: WireEvent, came_s: float) -> int:
-    """The event's own time where it has one (a call at the speed of a phone line), else the sink's."""
-    return round(came_s * 1000) if event.emitted_ms is None else event.emitted_ms
