@@ -96,7 +96,7 @@ class QueueSettings(Section):
     language: QueueLanguage = None
     """Language of this queue's calls; None: that of [models]."""
     vocabulary: tuple[Path, ...] = ()
-    """More words to listen for, beside those of [models]; one recogniser hears all calls, and so all words."""
+    """More words to listen for, beside those of [models]; one recogniser hears every call, so all words."""
 
 
 class MediaIngestSettings(Section):
