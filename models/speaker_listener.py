@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+MOST_FAILURES = 3
+"""Looks in a row that may fail before a call does without."""
 _SAMPLES_PER_MS = 16
 _Final = Utterance | Quarantined | NotAssisted
 
@@ -99,6 +101,8 @@ class SpeakerListener:
         self._out: asyncio.Queue[TranscriptEvent | Exception | None] = asyncio.Queue()
         self._not_taken: deque[_Final] = deque()
         """Finals among what waits there."""
+        self._failures = 0
+        """Looks that failed in a row."""
         self._finished = False
         self._ready = False
         self._gone = False
@@ -193,7 +197,7 @@ class SpeakerListener:
                 await self._changed.wait()
                 self._changed.clear()
                 while (until_ms := self._next_end_ms()) is not None:
-                    await self._look_until(until_ms)
+                    await self._try_to_look(min(until_ms, self._tape.end_ms))
                     self._looked.set()
         except DiarizationUnavailableError as error:
             logger.warning("speakers are not told apart: %s", error)
@@ -211,8 +215,22 @@ class SpeakerListener:
             return max(self._seen_ms, self._tape.start_ms) + self._config.interval_ms
         return end_ms if self._finished and end_ms > self._seen_ms else None
 
+    async def _try_to_look(self, until_ms: int) -> None:
+        """Look, or leave it to the next look, which hears most of this stretch again.
+
+        Raises:
+            DiarizationUnavailableError: So many looks in a row have failed that there will be no other.
+        """
+        try:
+            await self._look_until(until_ms)
+            self._failures = 0
+        except DiarizationUnavailableError:
+            self._failures += 1
+            if self._failures >= MOST_FAILURES:
+                raise
+            self._seen_ms = until_ms
+
     async def _look_until(self, until_ms: int) -> None:
-        until_ms = min(until_ms, self._tape.end_ms)
         from_ms = max(self._tape.start_ms, self._seen_ms - self._config.context_ms)
         samples = self._tape.cut(from_ms, until_ms)
         found = await self._diarizer.turns(samples, self._config.voices)

@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from koemori.models.errors import TranscriptionError
-from koemori.models.speaker_listener import SpeakerConfig, SpeakerListener, Tape
-from koemori.models.types import Partial, SpeakersFound, TranscriptEvent, Utterance
+from koemori.models.errors import DiarizationUnavailableError, TranscriptionError
+from koemori.models.speaker_listener import MOST_FAILURES, SpeakerConfig, SpeakerListener, Tape
+from koemori.models.types import Partial, SpeakersFound, SpeakerTurn, TranscriptEvent, Utterance
+from numpy.typing import NDArray
 
 from tests.fakes.voices import MONO, TURN_MS, LevelDiarizer, NoDiarizer, ScriptedListener, audio
 
@@ -122,6 +123,34 @@ async def test_a_call_that_outruns_the_diarizer_loses_names_and_no_words():
     assert set(names["0-290000"]) <= {"S1", "S2"}
     assert len(set(names["0-290000"])) == 1
     assert names["0-290000"] != names["0-280000"]
+
+
+class FailingDiarizer(LevelDiarizer):
+    """Fails at the questions of these numbers."""
+
+    def __init__(self, *numbers: int) -> None:
+        super().__init__()
+        self.numbers = numbers
+
+    async def turns(self, samples: NDArray[np.float32], speakers: int | None = 2) -> tuple[SpeakerTurn, ...]:
+        found = await super().turns(samples, speakers)
+        if len(self.asked) in self.numbers:
+            raise DiarizationUnavailableError("a worker that keeps running")
+        return found
+
+
+async def test_a_look_that_fails_is_made_up_for_by_the_next_one():
+    events = await play(SpeakerListener(ScriptedListener(), FailingDiarizer(3)), 120_000)
+    assert said(events) == {
+        f"0-{start}": [f"S{1 + start // TURN_MS % 2}"] * 10 for start in range(0, 120_000, TURN_MS)
+    }
+
+
+async def test_a_diarizer_that_only_fails_is_left_alone_after_a_while():
+    diarizer = FailingDiarizer(*range(2, 100))
+    events = await play(SpeakerListener(ScriptedListener(), diarizer), 300_000)
+    assert {name for names in said(events).values() for name in names} == {"unknown"}
+    assert len(diarizer.asked) == 1 + MOST_FAILURES
 
 
 async def test_what_fails_inside_fails_outside():
