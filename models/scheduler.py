@@ -174,10 +174,10 @@ class Scheduler:
         self._unwanted.difference_update(job.job_id for job in batch.jobs)
 
     def give_back(self, batch: Batch, now_ms: float) -> None:
-        """Put back a batch whose worker died: first of all and in order, each window by itself then.
+        """Put back a batch whose worker died: finals first of all and in order, each by itself then.
 
-        A window may have killed its worker; alone it takes no other with it. A partial comes back unless its
-        channel has asked anew, and cancelled jobs do not come back.
+        A window may have killed its worker; alone it takes no other with it. A partial comes back as one of
+        many, unless its channel has asked anew, and cancelled jobs do not come back.
 
         Raises:
             ValueError: No worker has it.
