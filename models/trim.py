@@ -29,6 +29,7 @@ from koemori.models.model_folder import sha256_of
 NOTE_NAME: Final = "koemori-trim.json"
 LANGUAGE: Final = "ja"
 _COPIED: Final = ("tokenizer.json", "preprocessor_config.json")
+_KNOWN_VERSIONS: Final = range(4, 7)
 _LISTS_OF_TOKENS: Final = ("lang_ids", "suppress_ids", "suppress_ids_begin")
 
 
@@ -150,7 +151,11 @@ def trim_rows(source: IO[bytes], target: IO[bytes], tokens: int, kept: Sequence[
     Raises:
         ModelFormatError: It is no such file, or no table has a row per token.
     """
-    _copy(source, target, 4)
+    version = struct.unpack("=I", _copy(source, target, 4))[0]
+    if version not in _KNOWN_VERSIONS:
+        raise ModelFormatError(
+            "model.bin", f"CTranslate2's format {_KNOWN_VERSIONS[0]} to 6", f"format {version}"
+        )
     _copy_text(source, target)
     _copy(source, target, 4)
     count = struct.unpack("=I", _copy(source, target, 4))[0]
