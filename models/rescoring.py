@@ -14,7 +14,7 @@ model did not hear must not become evidence.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -199,13 +199,7 @@ class Rescorer:
         return limits.allowance * nearness * (self._config.word_share if candidate.word else 1.0)
 
     def _exact_places(self, text: str) -> list[tuple[int, int]]:
-        places = []
-        for entry in self._entries:
-            at = text.find(entry.text)
-            while at >= 0:
-                places.append((at, at + len(entry.text)))
-                at = text.find(entry.text, at + 1)
-        return places
+        return [span for entry in self._entries for span in _spans(text, entry.text)]
 
     def _is_sure(self, candidate: Candidate, words: Sequence[Word]) -> bool:
         least, at = 1.0, 0
@@ -216,12 +210,11 @@ class Rescorer:
         return least >= self._config.sure_probability
 
     def _listed(self, text: str) -> list[Candidate]:
-        out = []
-        for heard, entry in self._known:
-            at = text.find(heard)
-            if at >= 0:
-                out.append(self._candidate(text, entry, (at, at + len(heard)), self._config.known_distance))
-        return out
+        return [
+            self._candidate(text, entry, span, self._config.known_distance)
+            for heard, entry in self._known
+            for span in _spans(text, heard)
+        ]
 
     def _by_sound(self, text: str) -> list[Candidate]:
         heard = HeardSounds(units(text), text)
@@ -255,6 +248,13 @@ class Rescorer:
         start, end = span
         whole = text[:start] + entry.text + text[end:]
         return Candidate(entry, start, end, whole, text[start:end], round(distance, 4))
+
+
+def _spans(text: str, part: str) -> Iterator[tuple[int, int]]:
+    at = text.find(part)
+    while at >= 0:
+        yield at, at + len(part)
+        at = text.find(part, at + 1)
 
 
 def _best_first(judged: tuple[float, ScoredCandidate]) -> tuple[float, int, int, str]:

@@ -81,6 +81,13 @@ def test_a_span_the_model_is_sure_of_is_left_alone_unless_only_its_spelling_chan
     assert offered("窓口のキムラです", probability=0.95) == {"キムラ": "木村"}
 
 
+def test_a_known_mishearing_is_offered_wherever_it_stands() -> None:
+    vocabulary = Vocabulary("x", "1", "", (Entry("小野寺", "おのでら", sounds_like=("お野寺",)),))
+    text = "お野寺ですか、はい、お野寺です"
+    found = Rescorer(vocabulary).candidates(text, words_of(text))
+    assert sorted(candidate.start for candidate in found) == [0, 10]
+
+
 def test_no_vocabulary_offers_nothing() -> None:
     assert Rescorer(NO_VOCABULARY).candidates("変金です", words_of("変金です")) == ()
 
