@@ -281,9 +281,14 @@ class Segmenter:
         return [SpeechEnded(self._window(head, end=cut), forced=True)]
 
     def _quietest(self, stretch: _Stretch) -> int:
-        """Index of the quietest window of the last `cut_search_ms`, each judged with its neighbours."""
-        last = len(stretch.windows) - 2
-        first = max(stretch.first_speech + 2, last - self._config.cut_search_ms // WINDOW_MS)
+        """Index of the quietest window of the last `cut_search_ms`, each judged with its neighbours.
+
+        As much speech follows it as a stretch must have: the speaker may stop now, and no word is lost then.
+        """
+        earliest, last = stretch.first_speech + 2, len(stretch.windows) - 2
+        while last > earliest and sum(stretch.speech[last:]) * WINDOW_MS < self._config.least_speech_ms:
+            last -= 1
+        first = max(earliest, last - self._config.cut_search_ms // WINDOW_MS)
         energy = [float(np.mean(np.square(window))) for window in stretch.windows[first - 1 : last + 2]]
         smooth = np.convolve(energy, np.ones(3) / 3, mode="valid")
         between = {(end_ms - stretch.start_ms) // WINDOW_MS for end_ms in self._word_ends_ms}

@@ -89,6 +89,20 @@ def test_a_long_utterance_ends_at_a_short_silence() -> None:
     assert not end.forced
 
 
+@pytest.mark.parametrize("more", range(4))
+def test_a_monologue_that_ends_just_after_its_cut_loses_nothing(more: int) -> None:
+    segmenter = Segmenter(CUSTOMER)
+    longest = CONFIG.longest_ms // WINDOW_MS
+    events: list[SegmenterEvent] = []
+    for number in range(longest + more + 40):
+        spoken = number < longest + more
+        level = 0.3 if spoken and number < longest - 3 else 0.001
+        events += segmenter.push(np.full(WINDOW_SAMPLES, level, dtype=np.float32), 0.9 if spoken else 0.0)
+    head, tail = (event.window for event in ended(events))
+    assert head.speech_end_ms == tail.speech_start_ms
+    assert tail.speech_end_ms == (longest + more) * WINDOW_MS
+
+
 def test_a_monologue_without_a_pause_is_cut_at_its_quietest_point() -> None:
     segmenter = Segmenter(CUSTOMER)
     events: list[SegmenterEvent] = []
