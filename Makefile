@@ -82,9 +82,9 @@ $(WEB)/dist/index.html: $(WEB_SRC) $(WEB)/openapi.json $(WEB)/node_modules/.pack
 
 web: $(WEB)/dist/index.html ## build the web page
 
-$(VENV)-diarize/.ready: | $(BIN)/python
+$(VENV)-diarize/.ready: requirements-diarize.txt | $(BIN)/python
 	@$(PYTHON) -m venv $(VENV)-diarize
-	@$(VENV)-diarize/bin/python -m pip install -q torch==2.13.0 pyannote.audio==4.0.7 omegaconf $(quiet) \
+	@$(VENV)-diarize/bin/python -m pip install -q -r requirements-diarize.txt $(quiet) \
 	  || { echo "koemori: torch and pyannote.audio could not be installed: is there room for two gigabytes?" >&2; exit 1; }
 	@touch $@
 
