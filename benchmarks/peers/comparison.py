@@ -61,6 +61,8 @@ def all_systems() -> dict[str, System]:
     systems: tuple[System, ...] = (
         Koemori(),
         WhisperLive(WHISPERLIVE),
+        WhisperLive(WHISPERLIVE, "whisperlive-1thread", threads=1),
+        WhisperLiveKit(WHISPERLIVEKIT, "whisperlivekit-1thread", threads=1),
         WhisperLiveKit(WHISPERLIVEKIT),
         WhisperLiveKit(WHISPERLIVEKIT, "whisperlivekit-coalesce", "--asr-coalesce-min-s", "1.0"),
         WhisperLiveKit(WHISPERLIVEKIT, "whisperlivekit-confidence", "--confidence-validation"),

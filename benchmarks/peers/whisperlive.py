@@ -43,14 +43,14 @@ _CLIENT_OPTIONS: dict[str, Any] = {
 class WhisperLive:
     """One server process; all clients share its one model."""
 
-    name = "whisperlive"
-
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: Environment, name: str = "whisperlive", threads: int = THREADS) -> None:
+        self.name = name
         self._environment = environment
+        self._threads = threads
 
     def options(self, model: Path) -> list[str]:
         """See `System`."""
-        server = [f"-fw {model.name}", "--backend faster_whisper", f"OMP_NUM_THREADS={THREADS}"]
+        server = [f"-fw {model.name}", "--backend faster_whisper", f"OMP_NUM_THREADS={self._threads}"]
         return server + [f"{name}={value}" for name, value in _CLIENT_OPTIONS.items()]
 
     def versions(self) -> dict[str, str]:
@@ -73,7 +73,7 @@ class WhisperLive:
             "from whisper_live.server import TranscriptionServer as Server; "
             f"Server().run('127.0.0.1', **{settings!r})"
         )
-        environment = plain_environment(OMP_NUM_THREADS=str(THREADS))
+        environment = plain_environment(OMP_NUM_THREADS=str(self._threads))
         server = Server([str(self._environment.python), "-c", code], environment, directory, port)
         await server.listening(START_S)
         return server

@@ -30,14 +30,21 @@ _OPTIONS = (
 class WhisperLiveKit:
     """One server process; all sessions share its one model."""
 
-    def __init__(self, environment: Environment, name: str = "whisperlivekit", *more: str) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        name: str = "whisperlivekit",
+        *more: str,
+        threads: int = THREADS,
+    ) -> None:
         self.name = name
+        self._threads = threads
         self._environment = environment
         self._more = list(more)
 
     def options(self, model: Path) -> list[str]:
         """See `System`."""
-        return [*_OPTIONS, *self._more, f"--model_dir {model.name}", f"OMP_NUM_THREADS={THREADS}"]
+        return [*_OPTIONS, *self._more, f"--model_dir {model.name}", f"OMP_NUM_THREADS={self._threads}"]
 
     def versions(self) -> dict[str, str]:
         """See `System`."""
@@ -56,7 +63,7 @@ class WhisperLiveKit:
             *("--host", "127.0.0.1", "--port", str(port)),
             *("--model_dir", str(model), "--warmup-file", str(warm_up)),
         ]
-        environment = plain_environment(OMP_NUM_THREADS=str(THREADS))
+        environment = plain_environment(OMP_NUM_THREADS=str(self._threads))
         server = Server(command, environment, directory, port)
         await server.listening(START_S)
         return server
