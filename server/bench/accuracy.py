@@ -103,7 +103,8 @@ def line(call: dict[str, Any]) -> str:
         f"{call['file']:24} CER {streaming['cer']:.3f} (offline {offline['cer']:.3f})   "
         f"ins {streaming['insertions']} del {streaming['deletions']} sub {streaming['substitutions']}   "
         f"CPU/s {streaming['cpu_s_per_audio_s']:.3f} (offline {offline['cpu_s_per_audio_s']:.3f})   "
-        f"stable text contradicted {call['stable_text']['contradicted']}"
+        f"stable text contradicted {call['stable_text']['contradicted']} "
+        f"reworded {call['stable_text']['reworded']}/{call['stable_text']['utterances']}"
     )
 
 

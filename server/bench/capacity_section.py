@@ -18,10 +18,10 @@ def capacity(results: Sequence[Result]) -> str:
     costs: dict[str, Curve] = {}
     memory: dict[str, Curve] = {}
     tables = []
-    for result in sorted(results, key=lambda result: str(result["partials"])):
-        dashed = result["partials"] == "off"
+    for partials in sorted({str(result["partials"]) for result in results}):
+        dashed = partials == "off"
         mode = "finals only" if dashed else "partials as load allows"
-        runs = sorted(result["runs"], key=lambda run: run["calls"])
+        runs = limits.newest_runs(results, partials)
         for color, name in enumerate(SHOWN):
             points = [(run["calls"], run["latency"].get(name, {}).get("p95")) for run in runs]
             points = [(calls, value / 1000) for calls, value in points if value is not None]
@@ -32,7 +32,7 @@ def capacity(results: Sequence[Result]) -> str:
         costs[mode] = Curve(calls, [run["cpu_s_per_call_s"] for run in runs], 0, dashed)
         memory[mode] = Curve(calls, [run["peak_resident_mib"] for run in runs], 0, dashed)
         tables += [_capacity_table(mode, runs), _loads(mode, runs)]
-    first = results[0]
+    first = max(results, key=lambda result: str(result.get("measured_at", "")))
     axis = "calls at once"
     asked_s = {
         f"{limits.MANY_CALLS} calls": limits.MANY_FINAL_P95_MS / 1000,
@@ -42,7 +42,8 @@ def capacity(results: Sequence[Result]) -> str:
         "Many calls at once",
         paragraph(
             "Two-sided calls at the speed of a phone line through the whole pipeline, "
-            f"{first['seconds']:g} s each; the first {first['warm_up_excluded_ms'] / 1000:g} s after the "
+            f"{first['seconds']:g} s each; of several files the newest for each number of calls. The first "
+            f"{first['warm_up_excluded_ms'] / 1000:g} s after the "
             "last one began are left out. CPU per call is without the "
             f"{first['driver_cpu_s_per_call_s']:.4f} s per second that playing a call costs. Red: the limits "
             "for finals."

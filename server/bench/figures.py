@@ -126,12 +126,13 @@ def committed(events: Iterable[WireEvent]) -> dict[str, int]:
     """How well text shown as stable was kept.
 
     Returns:
-        `utterances`: that showed stable text before they were final. `contradicted`: whose later partial or
-        final does not begin with it. `withdrawn`: quarantined after stable text was shown. `unfinished`: that
+        `utterances`: that showed stable text before they were final. `contradicted`: a later partial does not
+        begin with it, which must not be. `reworded`: the final does not begin with it, which may be: the
+        final is the commitment. `withdrawn`: quarantined after stable text was shown. `unfinished`: that
         never came to an end.
     """
     shown: dict[str, str] = {}
-    counts = {"utterances": 0, "contradicted": 0, "withdrawn": 0, "unfinished": 0}
+    counts = {"utterances": 0, "contradicted": 0, "reworded": 0, "withdrawn": 0, "unfinished": 0}
     contradicted: set[str] = set()
     for event in events:
         match event:
@@ -141,8 +142,7 @@ def committed(events: Iterable[WireEvent]) -> dict[str, int]:
                 shown[event.utterance_id] = event.stable
             case UtteranceEvent() if stable := shown.pop(event.utterance_id, "").strip():
                 counts["utterances"] += 1
-                if not event.text.startswith(stable):
-                    contradicted.add(event.utterance_id)
+                counts["reworded"] += not event.text.startswith(stable)
             case QuarantinedEvent() if event.utterance_id is not None:
                 counts["withdrawn"] += bool(shown.pop(event.utterance_id, ""))
     counts["contradicted"] = len(contradicted)

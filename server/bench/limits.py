@@ -51,42 +51,47 @@ class Limit:
 def limits(results: Sequence[Result]) -> list[Limit]:
     """Every limit in the order in which it was asked."""
     return [
-        *one_call(_pick(results, "latency", lambda result: "minutes" not in result)),
+        *one_call(_pick(results, "latency", lambda result: "minutes" not in result and result["speed"] == 1)),
         *peers(_pick(results, "peers")),
         *capacity([result for result in results if result.get("bench") == "capacity"]),
-        *long_call(_pick(results, "latency", lambda result: "minutes" in result)),
+        *long_call(_pick(results, "latency", _long_enough)),
         *accuracy(_pick(results, "accuracy")),
     ]
 
 
 def one_call(result: Result | None) -> list[Limit]:
-    """One call at speed 1."""
+    """One call at a time, played at speed 1."""
     asked = (
         ("Partial after its audio, p95", PARTIAL_P95_MS, "partial"),
         ("Final after the words, endpoint included, p95", FINAL_P95_MS, "utterance_after_words"),
         ("Alert after the words, p95", ALERT_P95_MS, "alert_after_words"),
     )
-    if result is not None and result["speed"] != 1:
-        result = None
     figures = {} if result is None else result["overall"]["latency"]
     rows = [
         _at_most("One call", what, figures.get(name, {}).get("p95"), limit_ms, "ms")
         for what, limit_ms, name in asked
     ]
     kept = None if result is None else _all_recorded(result["calls"])
-    return [*rows, Limit("One call", "Recordings exact", _said(kept), kept)]
+    return [
+        *rows,
+        _all_heard([] if result is None else result["calls"]),
+        Limit("One call", "Recordings exact", _said(kept), kept),
+    ]
 
 
 def capacity(results: Sequence[Result]) -> list[Limit]:
     """Many calls at once."""
-    auto = _runs(result for result in results if result["partials"] == "auto")
-    off = _runs(result for result in results if result["partials"] == "off")
+    auto, off = newest_runs(results, "auto"), newest_runs(results, "off")
     many = _first_from(auto, MANY_CALLS)
     most = _first_from(off, MOST_CALLS) or _first_from(auto, MOST_CALLS)
     every = [*auto, *off]
     rate = None if many is None else many["partials_per_speech_s"]
     kept = all(run["recordings_exact"] == run["calls"] for run in every) if every else None
-    spreads = [result["cpu_per_call_spread"] for result in results if len(result["runs"]) > 1]
+    several = [
+        _pick(results, "capacity", lambda result, mode=mode: result["partials"] == mode and _several(result))
+        for mode in ("auto", "off")
+    ]
+    spreads = [result["cpu_per_call_spread"] for result in several if result is not None]
     return [
         _at_most(
             "Capacity",
@@ -117,7 +122,7 @@ def capacity(results: Sequence[Result]) -> list[Limit]:
 def long_call(result: Result | None) -> list[Limit]:
     """The last minutes of a long call against its first."""
     topic = f"{LONG_MINUTES}-minute call"
-    if result is None or result["minutes"] < LONG_MINUTES or result["speed"] != 1:
+    if result is None:
         return [
             Limit(topic, what, "not measured", None) for what in ("Latency as at the start", "Memory flat")
         ]
@@ -142,7 +147,9 @@ def memory_growth(by_minute: Sequence[float], settled: int = 5) -> float | None:
 def accuracy(result: Result | None) -> list[Limit]:
     """Characters and inventions."""
     worse = None if result is None else result["points_worse"]
-    broken = None if result is None else result["stable_text"].get("contradicted")
+    stable = {} if result is None else result["stable_text"]
+    # Files without `reworded` count what the final words otherwise among the contradictions.
+    broken = stable.get("contradicted") if "reworded" in stable else None
     phantoms = None if result is None else result["phantoms"]
     met = None
     if phantoms is not None and (phantoms["utterances"] or phantoms["minutes"] >= PHANTOM_MINUTES):
@@ -156,7 +163,7 @@ def accuracy(result: Result | None) -> list[Limit]:
         ),
         Limit(
             "Text",
-            "Stable text never contradicted",
+            "Stable text never contradicted by a later partial",
             "not measured" if broken is None else f"{broken} times",
             None if broken is None else broken == 0,
         ),
@@ -188,20 +195,24 @@ def peers(result: Result | None) -> list[Limit]:
 
 
 def peer_rows(result: Result) -> list[dict[str, Any]]:
-    """Figures per number of streams and system, of the systems that ran, with those two in each row."""
+    """Figures per number of streams and system, with those two in each row.
+
+    A system of which no round came to its end has a row of 0 rounds, with its errors and no figures.
+    """
     return [
         {
             "streams": int(key.split()[0]),
             "system": system,
-            "last_delivered": "never" not in figures["all_rounds"]["last_utterance"]
+            "last_delivered": bool(figures["rounds"])
+            and "never" not in figures["all_rounds"]["last_utterance"]
             and not figures["errors"],
-            "turns_missed": figures["all_rounds"]["turns_missed"],
+            "turns_missed": figures["all_rounds"]["turns_missed"] if figures["rounds"] else None,
             **{name: value for name, value in figures.items() if name != "all_rounds"},
         }
         for key, systems in result["summary"].items()
         if key.split()[0].isdecimal()
         for system, figures in systems.items()
-        if figures.get("rounds")
+        if "rounds" in figures
     ]
 
 
@@ -230,11 +241,26 @@ def _against(ours: dict[str, Any], others: list[dict[str, Any]], topic: str) -> 
 def _pick(results: Iterable[Result], bench: str, fits: Any = bool) -> Result | None:
     """The newest result of a kind."""
     found = [result for result in results if result.get("bench") == bench and fits(result)]
-    return max(found, key=lambda result: str(result.get("measured_at", "")), default=None)
+    return max(found, key=_measured_at, default=None)
 
 
-def _runs(results: Iterable[Result]) -> list[dict[str, Any]]:
-    return sorted((run for result in results for run in result["runs"]), key=lambda run: run["calls"])
+def newest_runs(results: Iterable[Result], partials: str) -> list[dict[str, Any]]:
+    """The runs of a mode (`auto` or `off`) by number of calls, each from the newest file that has it."""
+    fitting = [result for result in results if result["partials"] == partials]
+    found = {run["calls"]: run for result in sorted(fitting, key=_measured_at) for run in result["runs"]}
+    return [found[calls] for calls in sorted(found)]
+
+
+def _measured_at(result: Result) -> str:
+    return str(result.get("measured_at", ""))
+
+
+def _several(result: Result) -> bool:
+    return len(result["runs"]) > 1
+
+
+def _long_enough(result: Result) -> bool:
+    return result.get("minutes", 0) >= LONG_MINUTES and result["speed"] == 1
 
 
 def _first_from(runs: Sequence[dict[str, Any]], calls: int) -> dict[str, Any] | None:
@@ -257,6 +283,12 @@ def _left_out(count: int, run: dict[str, Any] | None) -> Limit:
         "not measured" if share is None else f"{share:.2%} not assisted",
         None if share is None else share == 0,
     )
+
+
+def _all_heard(calls: Sequence[dict[str, Any]]) -> Limit:
+    turns, heard = (sum(call[name] for call in calls) for name in ("turns", "turns_heard"))
+    said = f"{heard} of {turns}" if turns else "not measured"
+    return Limit("One call", "All turns heard to their end", said, heard == turns if turns else None)
 
 
 def _all_recorded(calls: Sequence[dict[str, Any]]) -> bool:

@@ -139,6 +139,8 @@ def accuracy(result: Result) -> str:
             call["offline"]["cer"],
             call["partials"],
             call["stable_text"]["contradicted"],
+            call["stable_text"]["reworded"],
+            call["stable_text"]["utterances"],
         ]
         for call in result["calls"]
     ]
@@ -166,7 +168,12 @@ def accuracy(result: Result) -> str:
             ("", "CER", "insertions", "deletions", "substitutions", "characters", "CPU s per s"),
             rows,
         ),
-        table("Calls", ("", "CER streaming", "offline", "partials", "stable text contradicted"), calls),
+        paragraph(_stable_text(result["stable_text"])),
+        table(
+            "Calls",
+            ("", "CER streaming", "offline", "partials", "contradicted", "reworded", "of utterances"),
+            calls,
+        ),
         table(
             f"{phantoms['minutes']:g} minutes without speech",
             ("", "seconds", "utterances", "partials", "quarantined", "CPU s per s"),
@@ -200,14 +207,31 @@ def peers(result: Result) -> str:
         if rows
     ]
     cells = [[_shown(row.get(name)) for name, _ in _PEER_COLUMNS] for row in rows]
+    silent = result["summary"].get("phantom", {})
+    failed = [
+        *([row["system"], row["streams"], row["rounds"], _errors_said(row)] for row in rows if _failed(row)),
+        *(
+            [system, "without speech", None, _errors_said(row)]
+            for system, row in silent.items()
+            if _failed(row)
+        ),
+    ]
     phantoms = [
         [system, found["minutes"], found["committed_texts"], found["committed_characters"]]
-        for system, found in result["summary"].get("phantom", {}).items()
+        for system, found in silent.items()
     ]
     return section(
         "Other servers, same weights, audio and cores",
         *drawn,
         table("Times in seconds, medians of the rounds", [title for _, title in _PEER_COLUMNS], cells),
+        table(
+            "What failed",
+            ("system", "streams", "rounds that came to their end", "errors"),
+            failed,
+            words=True,
+        )
+        if failed
+        else "",
         table("Without speech", ("", "minutes", "texts committed", "characters"), phantoms)
         if phantoms
         else "",
@@ -239,6 +263,19 @@ def circumstances(results: Sequence[Result]) -> str:
     return section(
         "Machines and versions",
         table("", ("result", "measured", "model", "command", "machine", "versions"), rows, words=True),
+    )
+
+
+def _stable_text(counts: Mapping[str, int]) -> str:
+    """What became of the text that partials showed as stable."""
+    shown = counts["utterances"]
+    share = f" ({counts['reworded'] / shown:.0%})" if shown else ""
+    return (
+        f"Of {shown} utterances that showed stable text while someone spoke, {counts['contradicted']} were "
+        "contradicted by a later partial, which must not happen. In "
+        f"{counts['reworded']}{share} the final does not begin with that text: partials only grow, but the "
+        "final comes from the whole utterance, is the commitment, and may word it otherwise, so that the "
+        "reader sees it change once. Alerts, case and archive are made from finals alone."
     )
 
 
@@ -284,6 +321,14 @@ def _shown(value: Any) -> Cell:
     if isinstance(value, bool):
         return _yes(value)
     return value if isinstance(value, str | int | float) or value is None else str(value)
+
+
+def _failed(row: Mapping[str, Any]) -> bool:
+    return bool(row.get("errors")) or row.get("rounds") == 0
+
+
+def _errors_said(row: Mapping[str, Any]) -> str:
+    return "; ".join(map(str, row.get("errors", ()))) or "no reason given"
 
 
 def _ranks(row: Mapping[str, Any]) -> list[Cell]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from koemori.server.bench.limits import Limit, limits, memory_growth
+from koemori.server.bench.limits import Limit, limits, memory_growth, peer_rows
 
 from tests.fakes import bench_results as results
 
@@ -20,7 +20,7 @@ def peers() -> dict[str, Any]:
 
 def test_nothing_measured_leaves_every_limit_open() -> None:
     assert set(verdicts().values()) == {None}
-    assert len(verdicts()) == 17
+    assert len(verdicts()) == 18
 
 
 def test_good_results_meet_every_limit() -> None:
@@ -51,6 +51,45 @@ def test_the_newest_of_several_results_counts() -> None:
 
 def test_latency_of_a_call_played_faster_meets_no_limit() -> None:
     assert set(verdicts({**results.latency(), "speed": 4.0}).values()) == {None}
+
+
+def test_a_newer_result_that_does_not_fit_leaves_the_older_one() -> None:
+    faster = {**results.latency(), "speed": 4.0, "measured_at": "2027-01-01"}
+    short = {**results.long_latency(), "minutes": 5.0, "measured_at": "2027-01-01"}
+    found = verdicts(results.latency(), faster, results.long_latency(), short)
+    assert found["One call: Partial after its audio, p95: at most 1,000 ms"] is True
+    assert found["60-minute call: Memory flat, most over that at minute 5: within 5%"] is True
+
+
+def test_the_newest_capacity_file_that_has_a_number_of_calls_counts() -> None:
+    old, new = results.capacity(), {**results.capacity(), "measured_at": "2027-01-01"}
+    for run in old["runs"]:
+        run["latency"]["utterance_after_words"]["p95"] = 9000
+        run["recordings_exact"] = 0
+    old["cpu_per_call_spread"] = 0.9
+    for given in ((old, new), (new, old)):
+        assert {met for what, met in verdicts(*given).items() if what.startswith("Capacity")} == {True}
+    new["runs"] = new["runs"][-1:]
+    found = verdicts(new, old)
+    assert found["Capacity: 10 calls: final after the words, p95: at most 2,000 ms"] is False
+    assert found["Capacity: 25 calls: final after the words, p95: at most 3,000 ms"] is True
+
+
+def test_a_turn_that_was_not_heard_out_is_a_miss() -> None:
+    result = results.latency()
+    result["calls"][0]["turns_heard"] = 19
+    missed = [row for row in limits([result]) if row.met is False]
+    assert missed == [Limit("One call", "All turns heard to their end", "19 of 20", False)]
+
+
+def test_stable_text_is_judged_by_partials_and_not_by_what_the_final_words_otherwise() -> None:
+    asked = "Text: Stable text never contradicted by a later partial"
+    result = results.accuracy()
+    assert verdicts(result)[asked] is True
+    result["stable_text"] = {**result["stable_text"], "contradicted": 1}
+    assert verdicts(result)[asked] is False
+    del result["stable_text"]["reworded"]
+    assert verdicts(result)[asked] is None
 
 
 def test_ten_calls_are_judged_with_partials_and_twenty_five_by_finals_alone() -> None:
@@ -92,6 +131,17 @@ def test_a_run_of_ours_that_broke_off_delivered_nothing() -> None:
     given = peers()
     given["summary"]["1 streams"]["koemori"]["errors"] = ["no end"]
     assert verdicts(given)["Peers, 1 stream: Last utterance delivered"] is False
+
+
+def test_a_system_that_never_ran_to_the_end_has_a_row_without_figures() -> None:
+    given = peers()
+    assert [
+        (row["system"], row["rounds"], row["errors"]) for row in peer_rows(given) if not row["rounds"]
+    ] == [("whisperlive", 0, ["timed out"])]
+    given["summary"]["1 streams"]["koemori"] = {"rounds": 0, "errors": ["no end"]}
+    found = verdicts(given)
+    assert found["Peers, 1 stream: Last utterance delivered"] is False
+    assert found["Peers, 1 stream: CER no higher"] is None
 
 
 def test_a_peer_that_is_nearly_as_good_makes_a_miss() -> None:

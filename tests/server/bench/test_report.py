@@ -90,6 +90,12 @@ def test_every_kind_of_result_has_its_section_and_chart(whole: str) -> None:
     assert whole.count("✓ met") >= 20
 
 
+def test_text_that_finals_word_otherwise_and_systems_that_failed_are_said_openly(whole: str) -> None:
+    assert "24 (40%) the final does not begin with that text" in whole
+    assert "What failed" in whole
+    assert "timed out" in whole
+
+
 def test_what_results_say_is_escaped(whole: str) -> None:
     assert "A &lt;fast&gt; one" in whole
     assert "<fast>" not in whole
