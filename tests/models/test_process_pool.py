@@ -187,7 +187,7 @@ async def test_a_window_that_kills_its_workers_is_given_up_and_its_neighbours_ar
 
 
 async def test_a_worker_that_hangs_is_replaced(open_pool: OpenPool) -> None:
-    limits = WorkerLimits(answer_s=0.5, answer_s_per_audio_s=0)
+    limits = WorkerLimits(answer_s=1.5, answer_s_per_audio_s=0)
     pool = await open_pool(workers=2, limits=limits)
     hanging = asyncio.ensure_future(pool.transcribe(request(1, "hang")))
     others = [pool.transcribe(request(number)) for number in range(2, 6)]
