@@ -12,7 +12,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 AUTO: Final = "auto"
 _MOST_WORKERS: Final = 256
 _MOST_BATCH: Final = 64
-_GPU_ONLY: Final = ("int8_float16", "int8_bfloat16", "float16", "bfloat16")
+GPU_ONLY: Final = ("int8_float16", "int8_bfloat16", "float16", "bfloat16")
+CPU_TYPES: Final = "int8, int8_float32, int16 or float32"
 
 Device = Literal["cpu", "cuda", "auto"]
 ComputeType = Literal[
@@ -125,13 +126,15 @@ class ModelSettings(Section):
     rescoring: bool = True
     """Whether those words, and the built-in ones of abuse, take the place of words that sound like them in
     Japanese speech, where the audio agrees."""
+    prompt: bool = False
+    """Whether the recogniser is told to expect those words too (60 characters of them, never words of abuse)
+    in calls held to Japanese; helps some calls and harms others."""
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
-        if self.device == "cpu" and self.compute_type in _GPU_ONLY:
+        if self.device == "cpu" and self.compute_type in GPU_ONLY:
             raise UnfitError(
-                f"compute_type int8, int8_float32, int16 or float32 on a CPU, or device cuda for "
-                f"{self.compute_type}",
+                f"compute_type {CPU_TYPES} on a CPU, or device cuda for {self.compute_type}",
                 'device = "cpu"',
             )
         if not self.device_index or len(set(self.device_index)) != len(self.device_index):

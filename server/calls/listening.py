@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from koemori.models.languages import DETECT
 from koemori.server.config import Settings
@@ -12,6 +12,8 @@ from koemori.server.config import Settings
 if TYPE_CHECKING:
     from koemori.models.questions import ListenerConfig
     from koemori.models.vocabulary import Vocabulary
+
+PROMPT_LANGUAGE: Final = "ja"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +49,30 @@ def listening_for(settings: Settings, queue: str | None) -> Listening:
     )
 
 
-def listener_config(listening: Listening) -> ListenerConfig:
+def listener_config(listening: Listening, prompt: str = "") -> ListenerConfig:
     """The listener's settings for a call; endpoints, guard and bounds stay as they are."""
     from koemori.models.questions import ListenerConfig
 
-    return ListenerConfig(language=listening.language, partials=listening.partials)
+    return ListenerConfig(language=listening.language, prompt=prompt, partials=listening.partials)
+
+
+def prompts_for(settings: Settings) -> dict[str | None, str]:
+    """What the recogniser is told to expect, per queue; None is a call of any other queue. Reads the files.
+
+    Empty texts unless [models] prompt is on, and for calls that are not held to Japanese: as with rescoring,
+    the words are Japanese ones. Words of abuse never come in.
+
+    Raises:
+        VocabularyError: A file does not fit, or all together hold too many words.
+    """
+    from koemori.models.vocabulary import prompt_text
+
+    prompts: dict[str | None, str] = {}
+    for queue in (None, *settings.queues):
+        listening = listening_for(settings, queue)
+        wanted = settings.models.prompt and listening.language == PROMPT_LANGUAGE
+        prompts[queue] = prompt_text(words_for(listening)) if wanted else ""
+    return prompts
 
 
 def words_for(listening: Listening) -> Vocabulary:

@@ -6,8 +6,9 @@ The heavy libraries are imported here, inside `open`, so that commands which nee
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from koemori.assist.types import CallFacts
 from koemori.audio.call import CallId, CallStarted
-from koemori.server.calls.listening import listener_config, listening_for
+from koemori.server.calls.listening import listener_config, listening_for, prompts_for
 from koemori.server.calls.mono import naming_voices, open_diarizer
 from koemori.server.calls.ports import CallPorts, Engine, Listener, Recorder
 from koemori.server.calls.recogniser import open_recogniser
@@ -48,10 +49,10 @@ class Pipeline:
 
     @classmethod
     async def open(cls, settings: Settings, metrics: Metrics, progress: Progress | None = None) -> Pipeline:
-        """Load models and playbook, then take the journal.
+        """Load models and playbook, then take the journal; a failure leaves nothing open.
 
         Raises:
-            ModelError: The weights cannot be had.
+            ModelError: The weights cannot be had, or a file of words does not fit.
             PlaybookError: A playbook file does not fit.
             JournalError: Another process records into this archive, or the disk refuses.
         """
@@ -63,21 +64,23 @@ class Pipeline:
         playbook = await asyncio.to_thread(
             load_playbook, settings.assist.locale, settings.assist.playbook_dir
         )
+        prompts = await asyncio.to_thread(prompts_for, settings)
         journal = _open_journal(settings.archive.directory / JOURNAL_DIRECTORY, metrics)
-        try:
+        async with AsyncExitStack() as on_failure:
+            on_failure.push_async_callback(asyncio.to_thread, journal.close)
             pool = await open_recogniser(settings, progress)
+            on_failure.push_async_callback(pool.aclose)
             vad = VadBatcher(await asyncio.to_thread(_open_vad))
             diarizer = await open_diarizer(settings, progress)
+            on_failure.push_async_callback(diarizer.aclose)
             await asyncio.to_thread(_warm_up, playbook)
-        except BaseException:
-            await asyncio.to_thread(journal.close)
-            raise
-        observe_pool(metrics, pool)
-        store = LocalRecordingStore(settings.archive.directory)
+            observe_pool(metrics, pool)
+            store = LocalRecordingStore(settings.archive.directory)
+            on_failure.pop_all()
         around = partial(naming_voices, diarizer=diarizer, drain_s=settings.assist.drain_s)
 
         def make_listener(started: CallStarted) -> Listener:
-            return around(listener_for(started, settings, vad, pool), started)
+            return around(listener_for(started, settings, vad, pool, prompts), started)
 
         ports = _ports(journal, store, make_listener, playbook)
         return cls(journal, store, pool, vad, diarizer, playbook, ports)
@@ -89,11 +92,26 @@ class Pipeline:
         await asyncio.to_thread(self.journal.close)
 
 
-def listener_for(started: CallStarted, settings: Settings, vad: VadBatcher, pool: WorkerPool) -> CallListener:
-    """A call's ears, in the language of its queue and with partials if its queue has them."""
+def listener_for(
+    started: CallStarted,
+    settings: Settings,
+    vad: VadBatcher,
+    pool: WorkerPool,
+    prompts: Mapping[str | None, str],
+) -> CallListener:
+    """A call's ears, in the language of its queue and with partials if its queue has them.
+
+    Args:
+        started: The call.
+        settings: All of them.
+        vad: Shared by calls.
+        pool: Shared by calls.
+        prompts: As `prompts_for` gives them; a queue that they do not name is heard with that of None.
+    """
     from koemori.models.listener import CallListener
 
-    config = listener_config(listening_for(settings, started.queue))
+    prompt = prompts[started.queue if started.queue in prompts else None]
+    config = listener_config(listening_for(settings, started.queue), prompt)
     return CallListener(started.channels, vad, pool, config)
 
 

@@ -51,7 +51,7 @@ def fetch_models(settings: Settings, progress: Progress | None = None) -> tuple[
     def fetch(name: str, sha256: str | None) -> Path:
         folder = ensure_model(name, sources, progress, sha256)
         check_languages(folder, settings)
-        return _trimmed(folder, settings, sources.cache_dir, progress)
+        return trimmed(folder, settings, sources.cache_dir, progress)
 
     finals = fetch(models.name, models.sha256)
     if models.partial_model is None or not models.partials or models.partial_model == models.name:
@@ -59,8 +59,14 @@ def fetch_models(settings: Settings, progress: Progress | None = None) -> tuple[
     return finals, fetch(models.partial_model, models.partial_sha256)
 
 
-def _trimmed(folder: Path, settings: Settings, cache_dir: Path, progress: Progress | None) -> Path:
-    """Where all calls are Japanese, the model without the tokens of other languages."""
+def trimmed(folder: Path, settings: Settings, cache_dir: Path, progress: Progress | None = None) -> Path:
+    """The folder that workers load: where all calls are Japanese, without the tokens of other languages.
+
+    Made in the cache when it is not there yet, which takes seconds. Blocks.
+
+    Raises:
+        ModelStorageError: The cache cannot be written or has no room.
+    """
     from koemori.models.trim import LANGUAGE, trimmed_folder
 
     if not settings.models.trim or languages_wanted(settings) != {LANGUAGE}:
@@ -110,7 +116,7 @@ def plan_here(settings: ModelSettings) -> DevicePlan:
     """`plan_device` for this machine. Blocks for a second where GPUs have to be counted.
 
     Raises:
-        WorkerFailedError: A GPU is named that is not there.
+        WorkerFailedError: A GPU is named that is not there, or weights that only a GPU computes with.
     """
     from koemori.models.host import probe_host, usable_cores
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from koemori.models.errors import WorkerFailedError
-from koemori.server.model_settings import AUTO, ModelSettings
+from koemori.server.model_settings import AUTO, CPU_TYPES, GPU_ONLY, ModelSettings
 
 if TYPE_CHECKING:
     from koemori.models.vocabulary import Vocabulary
@@ -53,10 +53,13 @@ def plan_device(settings: ModelSettings, cores: int, cuda_devices: int) -> Devic
         cuda_devices: That CTranslate2 sees; asked for only where the device is not `cpu`.
 
     Raises:
-        WorkerFailedError: A GPU is named that is not there.
+        WorkerFailedError: A GPU is named that is not there, or weights that only a GPU computes with.
     """
     if settings.device == "cuda" or (settings.device == AUTO and cuda_devices):
         return _plan_cuda(settings, cuda_devices)
+    if settings.compute_type in GPU_ONLY:
+        expected = f"[models] compute_type {CPU_TYPES}, or a CUDA device for {settings.compute_type}"
+        raise WorkerFailedError(expected, f"{settings.compute_type} and no CUDA device")
     workers = cores if settings.workers == AUTO else int(settings.workers)
     partial_workers = max(1, workers // 2) if _two_models(settings) else 0
     return DevicePlan(

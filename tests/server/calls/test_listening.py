@@ -11,6 +11,7 @@ from koemori.server.calls.listening import (
     languages_wanted,
     listener_config,
     listening_for,
+    prompts_for,
     words_for,
 )
 from koemori.server.config import QueueSettings, Settings
@@ -51,6 +52,27 @@ def test_the_listener_is_told_language_and_partials() -> None:
     assert (config.language, config.partials) == ("en", True)
     silent = Settings(models=ModelSettings(partials=False))
     assert listener_config(listening_for(silent, None)) == ListenerConfig(language="ja", partials=False)
+
+
+def test_the_recogniser_is_told_to_expect_words_only_where_that_is_wanted(tmp_path: Path) -> None:
+    for name, word in (("house", "小野寺"), ("shop", "洗濯機")):
+        (tmp_path / f"{name}.toml").write_text(
+            f'id = "{name}"\nversion = "1"\nsource = ""\n[[entry]]\ntext = "{word}"\n', encoding="utf-8"
+        )
+    queues = {
+        "shop": QueueSettings(vocabulary=(tmp_path / "shop.toml",)),
+        "english": QueueSettings(language="en"),
+        "any": QueueSettings(language="auto"),
+    }
+    models = ModelSettings(vocabulary=(tmp_path / "house.toml",), prompt=True)
+    told = prompts_for(Settings(models=models, queues=queues))
+    assert told == {None: "小野寺。", "shop": "小野寺、洗濯機。", "english": "", "any": ""}
+    assert listener_config(listening_for(settings(), None), told[None]).prompt == "小野寺。"
+    silent = prompts_for(Settings(models=models.model_copy(update={"prompt": False}), queues=queues))
+    assert set(silent.values()) == {""}
+    assert prompts_for(Settings(models=ModelSettings(prompt=True))) == {None: ""}
+    with pytest.raises(VocabularyError, match=r"absent\.toml"):
+        prompts_for(Settings(models=ModelSettings(prompt=True, vocabulary=(tmp_path / "absent.toml",))))
 
 
 def test_words_of_the_files_join_those_built_in(tmp_path: Path) -> None:

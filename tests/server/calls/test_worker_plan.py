@@ -47,6 +47,17 @@ def test_a_gpu_that_is_not_there_is_refused() -> None:
             plan_device(ModelSettings(device="cuda", device_index=(there,)), 4, there)
 
 
+def test_weights_that_only_a_gpu_computes_with_are_refused_where_auto_finds_none() -> None:
+    settings = ModelSettings(device="auto", compute_type="float16")
+    assert plan_device(settings, 4, 1).compute_type == "float16"
+    sentence = (
+        r"expected \[models\] compute_type int8, int8_float32, int16 or float32, "
+        "or a CUDA device for float16; got float16 and no CUDA device$"
+    )
+    with pytest.raises(WorkerFailedError, match=sentence):
+        plan_device(settings, 4, 0)
+
+
 def test_what_is_set_is_not_decided() -> None:
     settings = ModelSettings(
         device="cuda", workers=3, batch_size=8, batch_wait_ms=0, compute_type="int8_float16"
