@@ -46,6 +46,7 @@ class CalibrationOrder:
         language: Of the speech.
         utterances: How many of the file's to take.
         partials: Whether to measure partials as well.
+        vocabulary: Words to listen for, as `Vocabulary.to_data` gives them; None compares none.
     """
 
     folder: str
@@ -56,6 +57,7 @@ class CalibrationOrder:
     language: str = "ja"
     utterances: int = 4
     partials: bool = True
+    vocabulary: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,16 +159,18 @@ def calibrate(order: CalibrationOrder) -> Calibration:
     """Measure in this process.
 
     Raises:
-        ModelError: The model cannot be loaded or run.
+        ModelError: The model cannot be loaded or run, or the vocabulary is none.
     """
+    from koemori.models.vocabulary import vocabulary_from_data
     from koemori.models.whisper import WhisperConfig, WhisperTranscriber
     from koemori.models.worker import resident_bytes
 
+    words = None if order.vocabulary is None else vocabulary_from_data(order.vocabulary)
     begun = time.monotonic()
     config = WhisperConfig(
         compute_type=order.compute_type, device=order.device, device_index=order.device_index
     )
-    transcriber = WhisperTranscriber(Path(order.folder), config)
+    transcriber = WhisperTranscriber(Path(order.folder), config, words)
     load_ms = (time.monotonic() - begun) * 1000
     segments = speech_of(Path(order.audio), order.utterances)
     work = _Work(transcriber, order)

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Final
 
 from koemori.models import capacity, host
 from koemori.models.errors import DiarizationUnavailableError, ModelError, WorkerFailedError
-from koemori.server.calls.listening import listening_for
+from koemori.server.calls.listening import listening_for, prompts_for
 from koemori.server.calls.worker_plan import DevicePlan, plan_device
 from koemori.server.config import Settings
 from koemori.server.doctor import sentences
 from koemori.server.doctor.findings import Finding
 
 if TYPE_CHECKING:
-    from koemori.models.calibration import Calibration
+    from koemori.models.calibration import Calibration, CalibrationOrder
     from koemori.models.model_folder import ModelFacts
+    from koemori.models.vocabulary import Vocabulary
 
 _SPEECH: Final = Path(__file__).parents[1] / "demo" / "calls" / "c01.flac"
 _FETCH: Final = "koemori weights fetch"
@@ -63,18 +64,19 @@ class Recognition:
     def check_words(self) -> Finding:
         """Every vocabulary file can be read, and all go together: one recogniser hears every call."""
         from koemori.models.vocabulary import builtin_vocabulary
-        from koemori.server.calls.recogniser import words_to_hear
 
-        words = words_to_hear(self._settings)
+        told = "; the prompt names some" if any(prompts_for(self._settings).values()) else ""
+        words = self._words
         if words is None:
-            return Finding("words", "ok", "none: [models] rescoring is off, or no call is Japanese")
+            came = "none compared: [models] rescoring is off, or no call is Japanese"
+            return Finding("words", "ok", came + told)
         queues = (None, *self._settings.queues)
         files = {path for queue in queues for path in listening_for(self._settings, queue).vocabulary}
         came = f"{len(builtin_vocabulary().entries)} built in"
         if files:
             plural = "" if len(files) == 1 else "s"
             came = f"{len(words.entries)} in every call, from {len(files)} file{plural} and {came}"
-        return Finding("words", "ok", came)
+        return Finding("words", "ok", came + told)
 
     # Machine.
 
@@ -176,6 +178,12 @@ class Recognition:
         return plan_device(self._settings.models, host.usable_cores(), self._host.cuda_devices)
 
     @cached_property
+    def _words(self) -> Vocabulary | None:
+        from koemori.server.calls.recogniser import words_to_hear
+
+        return words_to_hear(self._settings)
+
+    @cached_property
     def _measured(self) -> dict[str, Calibration | ModelError]:
         return {}
 
@@ -202,29 +210,37 @@ class Recognition:
 
     def _measure(self, key: str, partials: bool) -> Calibration:
         """Measure a model once; a failure is raised to each check that asks."""
-        from koemori.models.calibration import CalibrationOrder, measure_worker
+        from koemori.models.calibration import measure_worker
 
         folder = self._folders.get(key)
         if self._quick or folder is None:
             raise WorkerFailedError("a measurement", "none was wanted")
         if key not in self._measured:
-            order = CalibrationOrder(
-                folder=str(folder),
-                audio=str(_SPEECH),
-                device=self._plan.device,
-                device_index=self._plan.device_indices[0],
-                compute_type=self._plan.compute_type,
-                language="ja" if self._facts(folder).multilingual else "en",
-                partials=partials,
-            )
             try:
-                self._measured[key] = measure_worker(order)
-            except WorkerFailedError as error:
+                self._measured[key] = measure_worker(self._order(key, folder, partials))
+            except ModelError as error:
                 self._measured[key] = error
         came = self._measured[key]
         if isinstance(came, ModelError):
             raise came
         return came
+
+    def _order(self, key: str, folder: Path, partials: bool) -> CalibrationOrder:
+        """To measure what a worker of the service does: with its model, trimmed as it is, and its words."""
+        from koemori.models.calibration import CalibrationOrder
+        from koemori.server.calls.recogniser import model_sources, trimmed
+
+        words = self._words if key == "sha256" else None
+        return CalibrationOrder(
+            folder=str(trimmed(folder, self._settings, model_sources(self._settings.models).cache_dir)),
+            audio=str(_SPEECH),
+            device=self._plan.device,
+            device_index=self._plan.device_indices[0],
+            compute_type=self._plan.compute_type,
+            language="ja" if self._facts(folder).multilingual else "en",
+            partials=partials,
+            vocabulary=None if words is None else words.to_data(),
+        )
 
     def _worker_bytes(self, key: str) -> int:
         """Memory of one worker: measured where it was, else by the size of its weights."""

@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from koemori.models.errors import ModelFormatError, VocabularyError
+from koemori.models import calibration, trim
+from koemori.models.calibration import Calibration, CalibrationOrder
+from koemori.models.errors import ModelFormatError, VocabularyError, WorkerFailedError
 from koemori.models.model_folder import folder_digest
 from koemori.server.config import QueueSettings, Settings
 from koemori.server.doctor import examine
@@ -83,7 +85,9 @@ def test_vocabulary_files_of_every_queue_are_read(tmp_path: Path) -> None:
     (tmp_path / "shop.toml").write_text(VOCABULARY, encoding="utf-8")
     shop = {"shop": QueueSettings(vocabulary=(tmp_path / "shop.toml",))}
     assert " in every call, from 1 file and " in hears(ModelSettings(), queues=shop).check_words().came
-    assert hears(ModelSettings(rescoring=False), queues=shop).check_words().came.startswith("none: ")
+    assert hears(ModelSettings(rescoring=False), queues=shop).check_words().came.startswith("none compared: ")
+    told = hears(ModelSettings(rescoring=False, prompt=True), queues=shop).check_words()
+    assert told.came.endswith("; the prompt names some")
     queues = {"shop": QueueSettings(vocabulary=(tmp_path / "absent.toml",))}
     with pytest.raises(VocabularyError, match=r"absent\.toml: expected a file that can be read"):
         hears(ModelSettings(), queues=queues).check_words()
@@ -130,9 +134,33 @@ def test_memory_is_estimated_from_the_weights_when_nothing_is_measured(tmp_path:
     assert doctor.check_capacity().came == "not measured"
 
 
+@pytest.mark.parametrize(
+    ("queues", "measured"), [({}, "trimmed"), ({"abroad": QueueSettings(language="en")}, "mine")]
+)
+def test_what_the_service_would_run_is_measured(
+    queues: dict[str, QueueSettings], measured: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders: list[CalibrationOrder] = []
+
+    def measure(order: CalibrationOrder) -> Calibration:
+        orders.append(order)
+        raise WorkerFailedError("a measurement", "none")
+
+    monkeypatch.setattr(calibration, "measure_worker", measure)
+    monkeypatch.setattr(trim, "trimmed_folder", lambda source, *_: source.with_name("trimmed"))
+    folder = write_whisper_folder(tmp_path / "mine")
+    doctor = hears(ModelSettings(name=str(folder), cache_dir=tmp_path), quick=False, queues=queues)
+    doctor.check_weights()
+    doctor.check_cpu()
+    (order,) = orders
+    assert (order.folder, order.language) == (str(tmp_path / measured), "ja")
+    assert order.vocabulary is not None
+    assert order.vocabulary["entry"]
+
+
 def test_a_model_that_cannot_be_loaded_fails_the_measurement_and_nothing_else(tmp_path: Path) -> None:
     folder = write_whisper_folder(tmp_path / "mine")
-    settings = Settings(models=ModelSettings(name=str(folder)))
+    settings = Settings(models=ModelSettings(name=str(folder), cache_dir=tmp_path / "cache"))
     rows = {row.check: row for row in examine(settings)}
     assert rows["capacity"].state == "failed"
     assert rows["cpu"].state == "ok"
