@@ -260,7 +260,7 @@ def _several(result: Result) -> bool:
 
 
 def _long_enough(result: Result) -> bool:
-    return result.get("minutes", 0) >= LONG_MINUTES and result["speed"] == 1
+    return bool(result.get("minutes", 0) >= LONG_MINUTES and result["speed"] == 1)
 
 
 def _first_from(runs: Sequence[dict[str, Any]], calls: int) -> dict[str, Any] | None:
