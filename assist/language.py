@@ -4,19 +4,16 @@ Speech recognition writes one sound in many ways (土下座, どげ座, どげ�
 two strings: the folded surface and the phonetic reading. Both map back to the original text, so that a
 quote is always the exact words of the utterance.
 
-Pure apart from one lazily loaded dictionary (SudachiPy, shared by all threads; tokenizers are per thread).
+Pure apart from the dictionary, which is loaded when it is first needed.
 """
 
 from __future__ import annotations
 
-import threading
 import unicodedata
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from sudachipy import Dictionary, Tokenizer
+from koemori.models.dictionary import tokenizer
 
 _VOWEL_ROWS = {
     "あ": "あかさたなはまやらわがざだばぱぁゃ",
@@ -215,7 +212,7 @@ def _is_word_character(char: str) -> bool:
 
 def _tokenize(normal: str, offset_of: list[int], folded: str) -> tuple[Token, ...]:
     tokens: list[Token] = []
-    for morpheme in _tokenizer().tokenize(normal):
+    for morpheme in tokenizer().tokenize(normal):
         start, end = offset_of[morpheme.begin()], offset_of[morpheme.end()]
         if start == end:
             continue
@@ -271,23 +268,5 @@ def morphemes(text: str) -> list[tuple[str, str, tuple[str, ...], int, int]]:
     """The words of `text` unfolded: surface, normalized form, part of speech (four levels), start, end."""
     return [
         (item.surface(), item.normalized_form(), tuple(item.part_of_speech()[:4]), item.begin(), item.end())
-        for item in _tokenizer().tokenize(text)
+        for item in tokenizer().tokenize(text)
     ]
-
-
-_local = threading.local()
-_lock = threading.Lock()
-_dictionary: list[Dictionary] = []
-
-
-def _tokenizer() -> Tokenizer:
-    tokenizer: Tokenizer | None = getattr(_local, "tokenizer", None)
-    if tokenizer is None:
-        from sudachipy import Dictionary, SplitMode
-
-        with _lock:
-            if not _dictionary:
-                _dictionary.append(Dictionary(dict="core"))
-        tokenizer = _dictionary[0].tokenizer(mode=SplitMode.C)
-        _local.tokenizer = tokenizer
-    return tokenizer

@@ -257,14 +257,9 @@ class ProcessWorkerPool:
         self.windows += len(came.answers)
         self.busy_ms += came.work_us / 1000
         self.cpu_ms += came.cpu_us / 1000
-        now_ms = _now_ms()
-        self._scheduler.finish(flight.batch, now_ms)
+        self._scheduler.finish(flight.batch, _now_ms())
         for job, answer in zip(flight.batch.jobs, came.answers, strict=True):
-            if isinstance(answer, Failure):
-                self._answer(job, TranscriptionError(answer.reason))
-            else:
-                waited_ms = max(0, round(now_ms - job.submitted_ms - came.work_us / 1000))
-                self._answer(job, replace(answer, work=replace(answer.work, queue_ms=waited_ms)))
+            self._answer(job, TranscriptionError(answer.reason) if isinstance(answer, Failure) else answer)
         self._dispatch()
         self._note_drained()
 

@@ -4,12 +4,11 @@ A reading is cut into units, each a few characters of the text with the morae th
 units of their own, even inside a word (暮ら|か), because a recogniser splits words where it likes; a run of
 kanji is one unit, because which of its sounds belongs to which character is not known.
 
-Pure apart from one lazily loaded dictionary (SudachiPy), shared by all threads; tokenizers are per thread.
+Pure apart from the dictionary, which is loaded when it is first needed.
 """
 
 from __future__ import annotations
 
-import threading
 import tomllib
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -20,10 +19,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from koemori.models.dictionary import tokenizer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from sudachipy import Dictionary, Morpheme, Tokenizer
+    from sudachipy import Morpheme
 
 LONG: Final = ":"
 SOKUON: Final = "Q"
@@ -122,14 +122,14 @@ def _lengthened(sounds: list[str]) -> Iterator[str]:
 
 def kana_reading(text: str) -> str:
     """How `text` is read, in hiragana; characters nobody can read stay as they are."""
-    return "".join(to_hiragana(_reading_of(word)) for word in _tokenizer().tokenize(text))
+    return "".join(to_hiragana(_reading_of(word)) for word in tokenizer().tokenize(text))
 
 
 @lru_cache(maxsize=512)
 def units(text: str) -> tuple[Unit, ...]:
     """The sounds of `text`, left to right; together the units cover it without gap or overlap."""
     out: list[Unit] = []
-    for word in _tokenizer().tokenize(text):
+    for word in tokenizer().tokenize(text):
         cut = [
             unit
             for part in _finest(word)
@@ -279,21 +279,3 @@ def sound_table() -> SoundTable:
     """The table that ships with the package."""
     raw = resources.files("koemori.models").joinpath("sounds.toml").read_text(encoding="utf-8")
     return SoundTable(tomllib.loads(raw))
-
-
-_local = threading.local()
-_lock = threading.Lock()
-_dictionary: list[Dictionary] = []
-
-
-def _tokenizer() -> Tokenizer:
-    tokenizer: Tokenizer | None = getattr(_local, "tokenizer", None)
-    if tokenizer is None:
-        from sudachipy import Dictionary, SplitMode
-
-        with _lock:
-            if not _dictionary:
-                _dictionary.append(Dictionary(dict="core"))
-        tokenizer = _dictionary[0].tokenizer(mode=SplitMode.C)
-        _local.tokenizer = tokenizer
-    return tokenizer

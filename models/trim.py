@@ -68,6 +68,8 @@ def trimmed_folder(source: Path, cache_dir: Path, progress: Progress) -> Path:
     """
     digest = sha256_of(source / "model.bin")
     folder = cache_dir / f"{source.resolve().name}-{SELECTION}-{digest[:8]}"
+    if _is_whole(folder, digest):
+        return folder
     with DiskErrors(cache_dir), ModelLock(folder.name, cache_dir, progress):
         if not _is_whole(folder, digest):
             progress("leaving out the tokens of other languages", 0, 0)

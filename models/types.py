@@ -54,15 +54,13 @@ class SpeakerTurn:
 
 @dataclass(frozen=True, slots=True)
 class WorkTime:
-    """Where the time of one window went, in milliseconds.
+    """Where a worker's time on one window went, in milliseconds; the rest was waiting and hand-over.
 
     Attributes:
-        queue_ms: From the question to a worker's beginning, hand-over included.
         encode_ms: Spectrogram and encoder.
         decode_ms: Decoder, alignment and rescoring.
     """
 
-    queue_ms: int = 0
     encode_ms: int = 0
     decode_ms: int = 0
 

@@ -90,9 +90,6 @@ class Vocabulary:
         }
 
 
-NO_VOCABULARY: Final = Vocabulary("none", "0", "")
-
-
 def load_vocabulary(path: Path) -> Vocabulary:
     """Read one TOML file.
 

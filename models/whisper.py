@@ -201,7 +201,7 @@ class WhisperTranscriber:
         tokenizer = self._tokenizer(language)
         self._decode(rows, encoded, tokenizer, effort)
         decoded_s = time.perf_counter()
-        work = WorkTime(0, round((encoded_s - began_s) * 1000), round((decoded_s - encoded_s) * 1000))
+        work = WorkTime(round((encoded_s - began_s) * 1000), round((decoded_s - encoded_s) * 1000))
         return [self._hypothesis(row, language, work) for row in rows]
 
     def _tokenizer(self, language: str) -> Any:

@@ -25,7 +25,7 @@ HOMES = {
     "faster_whisper": {"koemori.models.whisper", "koemori.server.bench.offline"},
     "ctranslate2": {"koemori.models.whisper", "koemori.models.host_probe"},
     "pyannote": {"koemori.models.diarization"},
-    "sudachipy": {"koemori.assist.language", "koemori.models.readings"},
+    "sudachipy": {"koemori.models.dictionary", "koemori.models.readings"},
     "onnxruntime": {"koemori.models.silero_vad"},
     "matplotlib": {"koemori.server.bench.charts"},
 }

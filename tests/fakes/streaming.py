@@ -186,7 +186,7 @@ class VirtualChannel:
             return
         what, delay_ms = answer
         if isinstance(what, Hypothesis):
-            what = replace(what, work=WorkTime(0, int(delay_ms / 4), int(delay_ms / 2)))
+            what = replace(what, work=WorkTime(int(delay_ms / 4), int(delay_ms / 2)))
         heapq.heappush(self._due, (self.now_ms + delay_ms, len(self.asked), question, what))
 
     def _check_under_way(self) -> None:

@@ -81,7 +81,6 @@ async def test_answers_come_back_to_their_askers_with_the_time_they_took(open_po
     assert {(answer.model_id, answer.work.encode_ms, answer.work.decode_ms) for answer in answers} == {
         (pool.model_id, 1, 2)
     }
-    assert max(answer.work.queue_ms for answer in answers) >= 5
     assert (pool.windows, pool.restarts) == (6, 0)
     assert pool.busy_ms >= 30
     assert len(pool.pids) == 2

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from koemori.models.rescoring import Candidate, Rescorer, RescoringConfig, ScoredCandidate
 from koemori.models.types import Word
 from koemori.models.vocabulary import (
-    NO_VOCABULARY,
     Entry,
     EntryKind,
     Vocabulary,
@@ -89,7 +88,7 @@ def test_a_known_mishearing_is_offered_wherever_it_stands() -> None:
 
 
 def test_no_vocabulary_offers_nothing() -> None:
-    assert Rescorer(NO_VOCABULARY).candidates("変金です", words_of("変金です")) == ()
+    assert Rescorer(Vocabulary("none", "0", "")).candidates("変金です", words_of("変金です")) == ()
 
 
 def test_no_more_alternatives_are_offered_than_allowed() -> None:

@@ -42,7 +42,7 @@ hypotheses = st.builds(
     no_speech_probability=measures,
     mean_log_probability=measures,
     compression_ratio=measures,
-    work=st.builds(WorkTime, times, times, times),
+    work=st.builds(WorkTime, times, times),
 )
 channels = st.builds(
     Channel, texts.map(CallId), texts.map(LegId), st.integers(0, 9), st.sampled_from(ChannelRole), texts
