@@ -241,7 +241,7 @@ def _resources(
     return {
         "load_levels": {level: round(count / len(inside), 3) for level, count in levels.items()},
         "cpu_s_per_call_s": _cost(inside, calls, driver),
-        "peak_resident_mib": round(max(sample.resident_mib for sample in samples), 1),
+        "peak_resident_mib": round(max(sample.memory.resident_mib for sample in samples), 1),
         "worst_journal_age_ms": round(max(float(sample.readings["age_ms"]) for sample in samples), 1),
     }
 

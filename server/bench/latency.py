@@ -72,8 +72,13 @@ async def measure(
 async def measure_long(
     tapes: Sequence[Tape], settings: Settings, minutes: float, speed: float = 1.0
 ) -> dict[str, Any]:
-    """Play the tapes looped into one call of `minutes` and compare its ends."""
-    tape = looped(tapes, round(minutes * 60_000))
+    """Play the tapes looped into one call of `minutes` and compare its ends.
+
+    The last part is the audio of the first part again, so that a difference comes from age alone.
+    """
+    length_ms = round(minutes * 60_000)
+    edge_ms = min(EDGE_MS, length_ms // 2)
+    tape = looped([looped(tapes, length_ms - edge_ms), looped(tapes, edge_ms)], length_ms)
     metrics = Metrics()
     pipeline = await Pipeline.open(settings, metrics)
     watch = Watch(60.0 / speed)
@@ -86,7 +91,6 @@ async def measure_long(
     finally:
         watching.cancel()
         await pipeline.aclose()
-    edge_ms = min(EDGE_MS, tape.duration_ms // 2)
     first = Span(0, edge_ms)
     last = Span(tape.duration_ms - edge_ms)
     return {
@@ -101,7 +105,8 @@ async def measure_long(
         "first": _figures([played], first),
         "last": _figures([played], last),
         "last_over_first": _ratios(played, first, last),
-        "resident_mib_by_minute": [round(sample.resident_mib, 1) for sample in watch.samples],
+        "resident_mib_by_minute": [round(sample.memory.resident_mib, 1) for sample in watch.samples],
+        "own_mib_by_minute": [round(sample.memory.own_mib, 1) for sample in watch.samples],
         "cpu_s_per_audio_s_by_minute": _costs(watch, speed),
         **_of_call(played, cpu_s, ranks=False),
     }

@@ -32,13 +32,27 @@ def cpu_s() -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def resident_mib() -> float:
-    """Resident memory of the whole tree in MiB; pages that processes share count in each."""
+def memory() -> Memory:
+    """Memory of the whole tree; where there is no `/proc`, the peak of this process as both figures."""
     if not HAS_PROC:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak / (_MIB if sys.platform == "darwin" else _KIB)
-    pages = sum(_resident_pages(pid) for pid in _tree())
-    return pages * os.sysconf("SC_PAGE_SIZE") / _MIB
+        peak_mib = peak / (_MIB if sys.platform == "darwin" else _KIB)
+        return Memory(peak_mib, peak_mib)
+    rows = [_rollup(pid) for pid in _tree()]
+    return Memory(*(sum(row.get(name, 0) for row in rows) / _KIB for name in ("Pss", "Pss_Anon")))
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Memory now, as `smaps_rollup` of proc(5) counts it.
+
+    Attributes:
+        resident_mib: In memory; a page that processes share counts once (Pss).
+        own_mib: What the processes wrote themselves: no weights, dictionaries or code from files (Pss_Anon).
+    """
+
+    resident_mib: float
+    own_mib: float
 
 
 def _tree() -> Iterator[int]:
@@ -55,9 +69,10 @@ def _cpu_ticks(pid: int) -> int:
     return sum(int(value) for value in fields[_AFTER_NAME_UTIME : _AFTER_NAME_UTIME + 4])
 
 
-def _resident_pages(pid: int) -> int:
-    fields = _read(Path(f"/proc/{pid}/statm")).split()
-    return int(fields[1]) if len(fields) > 1 else 0
+def _rollup(pid: int) -> dict[str, int]:
+    """KiB by name; the first line of the file names the mapping and is left out."""
+    rows = (line.split() for line in _read(Path(f"/proc/{pid}/smaps_rollup")).splitlines()[1:])
+    return {row[0].rstrip(":"): int(row[1]) for row in rows}
 
 
 def _read(path: Path) -> str:
@@ -74,7 +89,7 @@ class Sample:
 
     at_s: float
     cpu_s: float
-    resident_mib: float
+    memory: Memory
     readings: dict[str, float | int | str]
 
 
@@ -101,5 +116,5 @@ class Watch:
 
     def take(self) -> Sample:
         """Sample now."""
-        self.samples.append(Sample(time.monotonic(), cpu_s(), resident_mib(), self.read()))
+        self.samples.append(Sample(time.monotonic(), cpu_s(), memory(), self.read()))
         return self.samples[-1]

@@ -80,6 +80,7 @@ def long_latency() -> dict[str, Any]:
             name: {rank: round(last[name][rank] / first[name][rank], 3) for rank in ("p50", "p95")}
             for name in first
         },
+        "own_mib_by_minute": [360.0, 380.0, 385.0] + [386.0 + minute % 5 for minute in range(59)],
         "resident_mib_by_minute": [560.0, 590.0, 600.0] + [604.0 + minute % 7 for minute in range(59)],
         "cpu_s_per_audio_s_by_minute": [0.14 + minute % 5 / 100 for minute in range(60)],
         "cpu_s_per_audio_s": 0.15,

@@ -87,6 +87,6 @@ async def test_a_watch_sees_time_and_memory_of_the_process() -> None:
     first, last = watch.samples[0], watch.samples[-1]
     assert last.at_s > first.at_s
     assert last.cpu_s >= first.cpu_s > 0
-    assert 10 < last.resident_mib < 100_000
+    assert 10 < last.memory.resident_mib < 100_000
     assert last.readings == {"level": "normal"}
     assert "this process" in process_tree.COVERS

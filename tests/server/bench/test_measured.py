@@ -66,6 +66,7 @@ async def test_a_call_made_of_calls_has_figures_of_both_ends(short: Path, tmp_pa
     assert found["first"]["latency"]["utterance_after_words"]["count"] == 1
     assert found["last"]["latency"]["utterance_after_words"]["count"] == 1
     assert len(found["resident_mib_by_minute"]) == 2
+    assert 0 < found["own_mib_by_minute"][-1] < found["resident_mib_by_minute"][-1]
 
 
 @pytest.mark.parametrize("partials", [True, False])
