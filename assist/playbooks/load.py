@@ -6,14 +6,15 @@ twice, and texts of another locale for ids that do not exist. It never guesses.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
 from koemori.assist.errors import PlaybookError
-from koemori.assist.playbooks.lexicon import load_lexicon
+from koemori.assist.playbooks.files import PlaybookFiles
+from koemori.assist.playbooks.lexicon import read_lexicon
 from koemori.assist.playbooks.schema import (
     AlertWhen,
     CaseWords,
@@ -30,7 +31,7 @@ from koemori.assist.playbooks.schema import (
     WordsWhen,
 )
 from koemori.assist.playbooks.texts import apply_texts
-from koemori.assist.playbooks.toml_table import Table, read_toml
+from koemori.assist.playbooks.toml_table import Table
 from koemori.assist.types import CASE_FIELDS, Category, EndState
 from koemori.audio.call import ChannelRole
 
@@ -48,72 +49,89 @@ def load_playbook(locale: str = "ja", directory: Path | None = None) -> Playbook
     Raises:
         PlaybookError: a file does not fit; file, line, what was expected and what came.
     """
-    root = directory or BUILT_IN
-    home = root / DETECTION_LOCALE
-    if not home.is_dir():
-        raise PlaybookError(str(root), None, f"a folder {DETECTION_LOCALE}/ with the rules", "none")
-    about = read_toml(home / "playbook.toml")
-    declared = about.text("version")
-    labels_table = about.table("labels")
-    labels = {key: labels_table.text(key) for key in labels_table}
-    about.done()
-    checklist = _unique(_read_checklist(home / "checklist.toml"), lambda item: item.id, home)
-    ladder = _read_ladder(home / "ladder.toml")
-    items = {item.id for item in checklist} | {step.id for step in ladder.steps}
-    rules = [
-        rule
-        for file in sorted((home / "guidance").glob("*.toml"))
-        for rule in _read_rules(file, frozenset(items))
-    ]
-    playbook = Playbook(
-        version=f"{declared}+{_digest(root)}",
-        locale=DETECTION_LOCALE,
-        lexicon=load_lexicon(home / "lexicon"),
-        rules=_unique(rules, lambda rule: rule.id, home / "guidance"),
+    files = PlaybookFiles.read(directory or BUILT_IN)
+    playbook = read_playbook(files)
+    return playbook if locale == DETECTION_LOCALE else apply_texts(playbook, locale, files)
+
+
+def load_locales(files: PlaybookFiles) -> dict[str, Playbook]:
+    """The playbook in each language that it has words in; they share what detects.
+
+    Raises:
+        PlaybookError: a file does not fit, unless `files` collects refusals.
+    """
+    playbook = read_playbook(files)
+    others = (locale for locale in files.locales() if locale != DETECTION_LOCALE)
+    return {DETECTION_LOCALE: playbook} | {name: apply_texts(playbook, name, files) for name in others}
+
+
+def read_playbook(files: PlaybookFiles) -> Playbook:
+    """The playbook with its Japanese words.
+
+    Raises:
+        PlaybookError: a file does not fit, unless `files` collects refusals.
+    """
+    home = DETECTION_LOCALE
+    if home not in files.locales():
+        files.refusal(PlaybookError(str(files.root), None, f"a folder {home}/ with the rules", "none"))
+    about = files.table(f"{home}/playbook.toml")
+    declared, author, changed_at, labels = read_about(about)
+    checklist = read_checklist(files.table(f"{home}/checklist.toml"))
+    ladder = read_ladder(files.table(f"{home}/ladder.toml"))
+    items = frozenset({item.id for item in checklist} | {step.id for step in ladder.steps})
+    rules = read_guidance(files.tables(f"{home}/guidance"), items)
+    digest = files.digest()
+    return Playbook(
+        version=f"{declared}+{digest[:8]}",
+        locale=home,
+        lexicon=read_lexicon(files.tables(f"{home}/lexicon")),
+        rules=tuple(rule for rule in rules if rule.enabled),
         ladder=ladder,
         checklist=checklist,
-        end_states=_unique(_read_end_states(home / "end_states.toml"), lambda rule: rule.id, home),
-        case_words=_read_case_words(home / "case.toml"),
+        end_states=read_end_states(files.table(f"{home}/end_states.toml")),
+        case_words=read_case_words(files.table(f"{home}/case.toml")),
         labels=labels,
+        digest=digest,
+        author=author,
+        changed_at=changed_at,
+        declared_rules=rules,
+        files=files.texts(),
     )
-    if locale == DETECTION_LOCALE:
-        return playbook
-    return apply_texts(playbook, locale, root / locale)
 
 
-def _digest(root: Path) -> str:
-    total = hashlib.sha256()
-    for file in sorted(root.rglob("*.toml")):
-        total.update(file.relative_to(root).as_posix().encode())
-        total.update(b"\0")
-        total.update(file.read_bytes())
-        total.update(b"\0")
-    return total.hexdigest()[:8]
+def read_about(document: Table) -> tuple[str, str, str, dict[str, str]]:
+    """Version, author, day of the last change, and labels."""
+    declared, author = document.text("version"), document.text("author", "")
+    changed_at = document.day("changed_at")
+    table = document.table("labels")
+    labels = {key: table.text(key) for key in table.names()}
+    document.done()
+    return declared, author, changed_at, labels
 
 
-def _unique(items: Iterable[_T], name: Callable[[_T], str], place: Path) -> tuple[_T, ...]:
+def _unique(items: Iterable[tuple[Table, _T]], name: Callable[[_T], str]) -> tuple[_T, ...]:
     found: dict[str, _T] = {}
-    for item in items:
+    for table, item in items:
         if name(item) in found:
-            raise PlaybookError(str(place), None, "each id once", f"{name(item)!r} twice")
+            table.refuse("id", "each id once", f"{name(item)!r} twice")
         found[name(item)] = item
     return tuple(found.values())
 
 
-def _read_rules(file: Path, items: frozenset[str]) -> list[GuidanceRule]:
-    document = read_toml(file)
-    rules = [_read_rule(table, items) for table in document.tables("rule")]
-    document.done()
-    return rules
+def read_guidance(documents: Iterable[Table], items: frozenset[str]) -> tuple[GuidanceRule, ...]:
+    """The guidance rules of some files; `items` are the ids they may ask about."""
+    rules: list[tuple[Table, GuidanceRule]] = []
+    for document in documents:
+        rules += [(table, _read_rule(table, items)) for table in document.tables("rule")]
+        document.done()
+    return _unique(rules, lambda rule: rule.id)
 
 
 def _read_rule(table: Table, items: frozenset[str]) -> GuidanceRule:
-    rule_id = table.text("id")
+    rule_id = table.identifier()
     when = _read_when(table.table("when", required=True), items)
-    done_item = table.text("done_item", "") or None
-    if done_item is not None:
-        table.check("done_item", done_item, items)
-    elif isinstance(when, ChecklistWhen):
+    done_item = _item(table, "done_item", items)
+    if done_item is None and isinstance(when, ChecklistWhen):
         done_item = when.item
     rule = GuidanceRule(
         id=rule_id,
@@ -129,19 +147,23 @@ def _read_rule(table: Table, items: frozenset[str]) -> GuidanceRule:
         limit=table.integer("limit", 0),
         done_item=done_item,
         not_in_harassment=table.boolean("not_in_harassment", False),
+        version=table.integer("version", 1, low=1),
+        author=table.text("author", ""),
+        enabled=table.boolean("enabled", True),
+        origin=table.origin(),
     )
     table.done()
     return rule
 
 
 def _read_when(table: Table, items: frozenset[str]) -> When:
-    detector = table.choice("detector", ("alert", "repetition", "checklist", "missing", "words"))
-    when = _WHEN[detector](table, items)
+    readers = {name: partial(reader, items=items) for name, reader in _WHEN.items()}
+    when = table.variant("detector", readers)
     table.done()
     return when
 
 
-def _alert_when(table: Table, _: frozenset[str]) -> When:
+def _alert_when(table: Table, items: frozenset[str]) -> When:
     return AlertWhen(
         categories=tuple(Category(name) for name in table.choices("category", Category, required=True)),
         severity_min=table.integer("severity_min", 2, low=1, high=3),
@@ -151,7 +173,7 @@ def _alert_when(table: Table, _: frozenset[str]) -> When:
     )
 
 
-def _repetition_when(table: Table, _: frozenset[str]) -> When:
+def _repetition_when(table: Table, items: frozenset[str]) -> When:
     return RepetitionWhen(count_min=table.integer("count_min", 3, low=2))
 
 
@@ -159,7 +181,7 @@ def _checklist_when(table: Table, items: frozenset[str]) -> When:
     return ChecklistWhen(
         item=table.choice("item", items),
         overdue_ms=table.integer("overdue_ms", 0),
-        after_item=_after(table, items),
+        after_item=_item(table, "after_item", items),
     )
 
 
@@ -167,18 +189,17 @@ def _missing_when(table: Table, items: frozenset[str]) -> When:
     return MissingWhen(
         field=table.choice("field", CASE_FIELDS),
         overdue_ms=table.integer("overdue_ms", 0),
-        after_item=_after(table, items),
+        after_item=_item(table, "after_item", items),
     )
 
 
-def _after(table: Table, items: frozenset[str]) -> str | None:
-    item = table.text("after_item", "")
-    if item:
-        table.check("after_item", item, items)
-    return item or None
+def _item(table: Table, key: str, items: frozenset[str]) -> str | None:
+    """An item of the checklist or a step of the ladder; None when the key is not there."""
+    item = table.text(key, "")
+    return item if item and table.check(key, item, items) else None
 
 
-def _words_when(table: Table, _: frozenset[str]) -> When:
+def _words_when(table: Table, items: frozenset[str]) -> When:
     return WordsWhen(
         speaker=ChannelRole(table.choice("speaker", _ROLES)),
         any=table.patterns("any", required=True),
@@ -186,7 +207,7 @@ def _words_when(table: Table, _: frozenset[str]) -> When:
     )
 
 
-_WHEN: Final[dict[str, Callable[[Table, frozenset[str]], When]]] = {
+_WHEN: Final[dict[str, Callable[..., When]]] = {
     "alert": _alert_when,
     "repetition": _repetition_when,
     "checklist": _checklist_when,
@@ -195,13 +216,10 @@ _WHEN: Final[dict[str, Callable[[Table, frozenset[str]], When]]] = {
 }
 
 
-def _read_ladder(file: Path) -> Ladder:
-    document = read_toml(file)
+def read_ladder(document: Table) -> Ladder:
+    """The warning ladder."""
     first = document.table("first_words")
-    words = {}
-    for name in first:
-        first.check(name, name, Category)
-        words[Category(name)] = first.text(name)
+    words = {Category(name): first.text(name) for name in first.names(Category)}
     ladder = Ladder(
         steps=tuple(_read_step(table) for table in document.tables("step")),
         categories=tuple(Category(name) for name in document.choices("categories", Category, required=True)),
@@ -213,7 +231,7 @@ def _read_ladder(file: Path) -> Ladder:
         first_words=words,
     )
     if [step.id for step in ladder.steps] != [f"ladder{n}" for n in range(1, 6)]:
-        raise document.error(None, "steps ladder1 … ladder5 in order", "others")
+        document.refuse(None, "steps ladder1 … ladder5 in order", "others")
     document.done()
     return ladder
 
@@ -233,53 +251,51 @@ def _read_step(table: Table) -> LadderStep:
     return step
 
 
-def _read_checklist(file: Path) -> list[ChecklistItem]:
-    document = read_toml(file)
+def read_checklist(document: Table) -> tuple[ChecklistItem, ...]:
+    """The items of the checklist."""
     items = []
     for table in document.tables("item"):
-        items.append(
-            ChecklistItem(
-                id=table.text("id"),
-                step=table.choice("step", ("step1", "step2", "step3", "step4", "firm", "safety")),
-                label=table.text("label"),
-                question=table.text("question", ""),
-                speaker=ChannelRole(table.choice("speaker", _ROLES, "agent")),
-                heard=table.patterns("heard", required=True),
-                unless=table.patterns("unless"),
-            )
+        item = ChecklistItem(
+            id=table.identifier(),
+            step=table.choice("step", ("step1", "step2", "step3", "step4", "firm", "safety")),
+            label=table.text("label"),
+            question=table.text("question", ""),
+            speaker=ChannelRole(table.choice("speaker", _ROLES, "agent")),
+            heard=table.patterns("heard", required=True),
+            unless=table.patterns("unless"),
         )
+        items.append((table, item))
         table.done()
     document.done()
-    return items
+    return _unique(items, lambda item: item.id)
 
 
-def _read_end_states(file: Path) -> list[EndStateRule]:
-    document = read_toml(file)
+def read_end_states(document: Table) -> tuple[EndStateRule, ...]:
+    """The words after which a matter stands in some way."""
     rules = []
     for table in document.tables("rule"):
-        rules.append(
-            EndStateRule(
-                id=table.text("id"),
-                state=EndState(table.choice("state", EndState)),
-                speaker=ChannelRole(table.choice("speaker", _ROLES)),
-                weight=table.integer("weight", 1, low=1, high=9),
-                any=table.patterns("any", required=True),
-                unless=table.patterns("unless"),
-            )
+        rule = EndStateRule(
+            id=table.identifier(),
+            state=EndState(table.choice("state", EndState)),
+            speaker=ChannelRole(table.choice("speaker", _ROLES)),
+            weight=table.integer("weight", 1, low=1, high=9),
+            any=table.patterns("any", required=True),
+            unless=table.patterns("unless"),
         )
+        rules.append((table, rule))
         table.done()
     document.done()
-    return rules
+    return _unique(rules, lambda rule: rule.id)
 
 
-def _read_case_words(file: Path) -> CaseWords:
-    document = read_toml(file)
+def read_case_words(document: Table) -> CaseWords:
+    """The words that the extractors look for."""
     demand_types = {}
     for name, pattern in _pairs(document, "demand_types").items():
         try:
             demand_types[name] = re.compile(pattern)
         except re.error as error:
-            raise document.error("demand_types", "regular expressions", f"{name} ({error})") from error
+            document.refuse("demand_types", "regular expressions", f"{name} ({error})", name)
     words = CaseWords(
         surnames=document.texts("surnames", required=True),
         products=document.texts("products", required=True),
@@ -302,7 +318,8 @@ def _pairs(document: Table, key: str) -> dict[str, str]:
     found = {}
     for pair in document.texts(key, required=True):
         left, mark, right = pair.partition("=")
-        if not mark or not left or not right:
-            raise document.error(key, f"{key} to hold 'left=right'", repr(pair))
-        found[left] = right
+        if mark and left and right:
+            found[left] = right
+        else:
+            document.refuse(key, f"{key} to hold 'left=right'", repr(pair), pair)
     return found

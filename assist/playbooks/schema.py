@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from koemori.assist.playbooks.lexicon import Lexicon
+from koemori.assist.playbooks.toml_table import Origin
 from koemori.assist.types import Category, EndState
 from koemori.audio.call import ChannelRole
 
@@ -90,6 +91,11 @@ class GuidanceRule:
     """The checklist item that makes the card needless; None: it stands until it expires."""
     not_in_harassment: bool
     """True for service steps that make no sense once the warning ladder has begun."""
+    version: int = 1
+    author: str = ""
+    """Who wrote it; empty: the playbook's author."""
+    enabled: bool = True
+    origin: Origin = field(default_factory=Origin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +186,23 @@ class Playbook:
     locale: str
     lexicon: Lexicon
     rules: tuple[GuidanceRule, ...]
+    """Those that are enabled."""
     ladder: Ladder
     checklist: tuple[ChecklistItem, ...]
     end_states: tuple[EndStateRule, ...]
     case_words: CaseWords
     labels: Mapping[str, str]
     """Words for codes shown to the agent, by id (`end_state.withdrawn`, `field.when`)."""
+    digest: str = ""
+    """SHA-256 of the files, as hex."""
+    author: str = ""
+    changed_at: str = ""
+    """Date or moment of the last change as its author states it, ISO 8601."""
+    declared_rules: tuple[GuidanceRule, ...] = ()
+    """All guidance rules, the silent ones among them."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """The text of every file, by its path in the playbook's folder."""
+
+    def awake(self) -> Playbook:
+        """The playbook with its silent rules enabled."""
+        return replace(self, lexicon=self.lexicon.awake(), rules=self.declared_rules)

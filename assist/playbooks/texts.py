@@ -2,84 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from typing import Final
 
 from koemori.assist.errors import PlaybookError
+from koemori.assist.playbooks.files import PlaybookFiles
 from koemori.assist.playbooks.schema import ChecklistItem, GuidanceRule, LadderStep, Playbook
-from koemori.assist.playbooks.toml_table import Table, read_toml
+from koemori.assist.playbooks.toml_table import Table
 from koemori.assist.types import Category
 
 
-def apply_texts(playbook: Playbook, locale: str, folder: Path) -> Playbook:
-    """The playbook with the texts of every TOML file of `folder`; what they leave out stays in Japanese.
+def apply_texts(playbook: Playbook, locale: str, files: PlaybookFiles) -> Playbook:
+    """The playbook with the texts of every TOML file of the locale; what they leave out stays in Japanese.
 
     Raises:
         PlaybookError: there is no such file, a text for an id that does not exist, or two for one id.
     """
-    files = sorted(folder.glob("*.toml"))
-    if not files:
-        raise PlaybookError(
-            str(folder), None, f"the texts of locale {locale!r} in TOML files", "no such file"
+    documents = files.tables(locale)
+    if not documents:
+        files.refusal(
+            PlaybookError(
+                str(files.root / locale),
+                None,
+                f"the texts of locale {locale!r} in TOML files",
+                "no such file",
+            )
         )
     seen: set[tuple[str, str]] = set()
-    for file in files:
-        playbook = _apply(playbook, file, seen)
+    for document in documents:
+        playbook = read_texts(playbook, document, seen)
     return replace(playbook, locale=locale)
 
 
-def _apply(playbook: Playbook, file: Path, seen: set[tuple[str, str]]) -> Playbook:
-    document = read_toml(file)
-    rules = _section(document, "rule", [rule.id for rule in playbook.rules], seen)
-    steps = _section(document, "step", [step.id for step in playbook.ladder.steps], seen)
-    items = _section(document, "item", [item.id for item in playbook.checklist], seen)
+def read_texts(playbook: Playbook, document: Table, seen: set[tuple[str, str]]) -> Playbook:
+    """The playbook with the texts of one file; `seen` are the ids that already have theirs."""
+    ids = [rule.id for rule in playbook.declared_rules]
+    rules = _section(document, "rule", ids, _RULE_WORDS, seen)
+    steps = _section(document, "step", [step.id for step in playbook.ladder.steps], _STEP_WORDS, seen)
+    items = _section(document, "item", [item.id for item in playbook.checklist], _ITEM_WORDS, seen)
     first = document.table("first_words")
     first_words = dict(playbook.ladder.first_words)
-    for name in first:
-        first.check(name, name, [str(category) for category in first_words])
+    for name in first.names(first_words):
         first_words[Category(name)] = first.text(name)
     labels = dict(playbook.labels)
     labels_table = document.table("labels")
-    for name in labels_table:
-        labels_table.check(name, name, labels)
+    for name in labels_table.names(labels):
         labels[name] = labels_table.text(name)
     document.done()
+    declared = tuple(_rule(rule, rules.get(rule.id, {})) for rule in playbook.declared_rules)
     return replace(
         playbook,
         labels=labels,
-        rules=tuple(_rule(rule, rules.get(rule.id)) for rule in playbook.rules),
-        checklist=tuple(_item(item, items.get(item.id)) for item in playbook.checklist),
+        declared_rules=declared,
+        rules=tuple(rule for rule in declared if rule.enabled),
+        checklist=tuple(_item(item, items.get(item.id, {})) for item in playbook.checklist),
         ladder=replace(
             playbook.ladder,
             first_words=first_words,
-            steps=tuple(_step(step, steps.get(step.id)) for step in playbook.ladder.steps),
+            steps=tuple(_step(step, steps.get(step.id, {})) for step in playbook.ladder.steps),
         ),
     )
 
 
-def _section(document: Table, key: str, ids: Iterable[str], seen: set[tuple[str, str]]) -> dict[str, Table]:
+def _section(
+    document: Table, key: str, ids: Sequence[str], names: Iterable[str], seen: set[tuple[str, str]]
+) -> dict[str, dict[str, str]]:
     found = {}
-    allowed = list(ids)
     for table in document.tables(key):
-        name = table.choice("id", allowed)
-        if (key, name) in seen:
-            raise table.error("id", "each id once", f"{name!r} twice")
+        name = table.text("id")
+        if table.check("id", name, ids) and (key, name) in seen:
+            table.refuse("id", "each id once", f"{name!r} twice")
         seen.add((key, name))
-        found[name] = table
+        found[name] = {word: table.text(word) for word in names if table.has(word)}
+        table.done()
     return found
 
 
-def _words(table: Table | None, names: tuple[str, ...]) -> dict[str, str]:
-    if table is None:
-        return {}
-    words = {name: table.text(name) for name in names if table.has(name)}
-    table.done()
-    return words
+_RULE_WORDS: Final = ("say", "why", "source")
+_STEP_WORDS: Final = ("label", "say", "why", "source")
+_ITEM_WORDS: Final = ("label", "question")
 
 
-def _rule(rule: GuidanceRule, table: Table | None) -> GuidanceRule:
-    words = _words(table, ("say", "why", "source"))
+def _rule(rule: GuidanceRule, words: Mapping[str, str]) -> GuidanceRule:
     return replace(
         rule,
         say=words.get("say", rule.say),
@@ -88,8 +93,7 @@ def _rule(rule: GuidanceRule, table: Table | None) -> GuidanceRule:
     )
 
 
-def _step(step: LadderStep, table: Table | None) -> LadderStep:
-    words = _words(table, ("label", "say", "why", "source"))
+def _step(step: LadderStep, words: Mapping[str, str]) -> LadderStep:
     return replace(
         step,
         label=words.get("label", step.label),
@@ -99,6 +103,5 @@ def _step(step: LadderStep, table: Table | None) -> LadderStep:
     )
 
 
-def _item(item: ChecklistItem, table: Table | None) -> ChecklistItem:
-    words = _words(table, ("label", "question"))
+def _item(item: ChecklistItem, words: Mapping[str, str]) -> ChecklistItem:
     return replace(item, label=words.get("label", item.label), question=words.get("question", item.question))
