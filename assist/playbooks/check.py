@@ -46,10 +46,14 @@ class Note:
     expected: str
     came: str
 
+    @property
+    def place(self) -> str:
+        """File and line."""
+        return self.file if self.line is None else f"{self.file}:{self.line}"
+
     def __str__(self) -> str:
-        place = self.file if self.line is None else f"{self.file}:{self.line}"
         rule = "" if self.rule_id is None else f"{self.rule_id}: "
-        return f"{place}: {rule}expected {self.expected}; got {self.came}"
+        return f"{self.place}: {rule}expected {self.expected}; got {self.came}"
 
 
 @dataclass(frozen=True, slots=True)

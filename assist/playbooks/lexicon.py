@@ -27,7 +27,12 @@ from koemori.assist.playbooks.toml_table import Origin, Table, read_toml
 from koemori.assist.types import AGENT_SIDE, Category, Severity
 
 SEVERITIES: Final = {"notice": Severity.NOTICE, "warning": Severity.WARNING, "danger": Severity.DANGER}
-CLOCK_RULES: Final = ("detention.clock", "detention.held-after-end-request", "repeat_demand.in-call")
+CLOCK_RULES: Final = (
+    "detention.clock",
+    "detention.held-after-end-request",
+    "repeat_demand.in-call",
+    "repeat_demand.across-calls",
+)
 """Rules of which the playbook sets the limits, under `[clock]`; what they look for is code."""
 
 
@@ -243,6 +248,7 @@ def _read_clock(entry: Table) -> ClockSettings:
         detention_notice_after_ms=entry.integer("detention_notice_after_minutes", 30, low=1) * 60_000,
         end_requests_for_warning=entry.integer("end_requests_for_warning", 2, low=1),
         repeat_alert_count=entry.integer("repeat_alert_count", 4, low=2),
+        repeat_call_count=entry.integer("repeat_call_count", 3, low=2),
         version=entry.integer("version", 1, low=1),
         author=entry.text("author", ""),
         source=entry.text("source", ""),

@@ -9,34 +9,14 @@ import pytest
 from koemori.assist.playbooks.check import Checked, Note, check_playbook
 from koemori.assist.playbooks.load import BUILT_IN
 
-pytestmark = pytest.mark.unit
+from tests.fakes.playbooks import OURS, own_playbook, write
 
-OURS = """
-[[rule]]
-id = "sns.ours"
-version = 3
-author = "品質管理部"
-category = "sns"
-severity = "warning"
-why = "動画サイトに上げると言っている"
-source = "社内基準 第4条"
-patterns = ["ヨウツベ ~ 流す"]
-examples = ["ヨウツベに流すからな"]
-counter_examples = ["ヨウツベで見ました"]
-"""
+pytestmark = pytest.mark.unit
 
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    """The shipped playbook with a small lexicon, which compiles at once."""
-    root = Path(shutil.copytree(BUILT_IN, tmp_path / "playbook", ignore=shutil.ignore_patterns("lexicon")))
-    (root / "ja" / "lexicon").mkdir()
-    write(root, "ja/lexicon/ours.toml", OURS)
-    return root
-
-
-def write(root: Path, place: str, text: str) -> None:
-    (root / place).write_text(text, encoding="utf-8")
+    return own_playbook(tmp_path)
 
 
 def found(checked: Checked, code: str) -> list[tuple[str, int | None, str | None]]:
