@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from koemori.assist.types import CallFacts, Heard
+from koemori.assist.second_opinion.model import SecondOpinion
+from koemori.assist.types import CallFacts, EarlierCall, Heard
+from koemori.assist.voice import VoiceLog
 from koemori.audio.call import ChannelRole
 
 
@@ -17,11 +19,17 @@ class CallView:
         facts: What was known before the first word.
         heard: Every final utterance, oldest first, the one being observed included (last).
         now_ms: Media time of the newest input.
+        voice: When the customer's voice was raised.
+        earlier: Earlier calls of the same person, newest first, as far as they are known.
+        opinion: Statistical judge of the customer's words beside the rules, if the engine was given one.
     """
 
     facts: CallFacts
     heard: list[Heard] = field(default_factory=list)
     now_ms: int = 0
+    voice: VoiceLog = field(default_factory=VoiceLog)
+    earlier: tuple[EarlierCall, ...] = ()
+    opinion: SecondOpinion | None = None
 
     def recent(self, count: int, speaker: ChannelRole | None = None) -> tuple[Heard, ...]:
         """The last `count` utterances (of one speaker), oldest first."""

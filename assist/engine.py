@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar, assert_never
 
@@ -19,18 +20,24 @@ from koemori.assist.context import CallView
 from koemori.assist.detectors import DETECTORS, Detector
 from koemori.assist.guidance import Guide
 from koemori.assist.playbooks.schema import Playbook
+from koemori.assist.second_opinion.model import SecondOpinion
 from koemori.assist.types import (
     AgentEdit,
+    Alert,
     AssistEvent,
     AssistInput,
     CallClosed,
+    CallerHistory,
+    CallerKnown,
     CallFacts,
     ChecklistChange,
     Finding,
     Guidance,
     Heard,
     Tick,
+    VoiceRaised,
 )
+from koemori.assist.voice import supported
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -39,14 +46,16 @@ _T = TypeVar("_T")
 class AssistEngine:
     """Everything the assist side knows of one call. Not thread-safe: one call, one engine, one caller."""
 
-    def __init__(self, facts: CallFacts, playbook: Playbook) -> None:
-        self.call = CallView(facts)
+    def __init__(self, facts: CallFacts, playbook: Playbook, opinion: SecondOpinion | None = None) -> None:
+        self.call = CallView(facts, opinion=opinion)
         self.failures: Counter[str] = Counter()
         """Parts that failed in this call, by name."""
+        self._playbook = playbook
         self._detectors: tuple[Detector, ...] = tuple(make(facts, playbook.lexicon) for make in DETECTORS)
         self._checklist = Checklist(playbook)
         self._case = CaseFile(facts, playbook)
         self._guide = Guide(playbook)
+        self._lexicon = playbook.lexicon
         self._seen: set[str] = set()
 
     def push(self, event: AssistInput) -> list[AssistEvent]:
@@ -60,16 +69,29 @@ class AssistEngine:
                 self._advance(event.at_ms)
                 self._guarded("case", lambda: self._case.edit(event), None)
                 return self._revision()
+            case CallerKnown():
+                return self._known(event)
+            case VoiceRaised():
+                self._advance(event.at_ms)
+                self.call.voice.note(event)
+                return []
             case CallClosed():
                 self._advance(event.at_ms)
                 return self._guarded("case", lambda: [self._case.final(self.call.now_ms)], [])
             case _:
                 assert_never(event)
 
+    def _known(self, event: CallerKnown) -> list[AssistEvent]:
+        self._advance(event.at_ms)
+        if event.calls == self.call.earlier:
+            return []
+        self.call.earlier = event.calls
+        return [CallerHistory(self.call.now_ms, event.calls)]
+
     def _heard(self, event: Heard) -> list[AssistEvent]:
         self._advance(event.end_ms)
         self.call.heard.append(event)
-        findings = self._detect(event)
+        findings = self._supported(event, self._detect(event))
         changes: list[ChecklistChange] = self._guarded(
             "checklist", lambda: self._checklist.observe(event, self.call), []
         )
@@ -87,7 +109,20 @@ class AssistEngine:
         found: list[Finding] = []
         for detector in self._detectors:
             found.extend(self._guarded(detector.name, partial(detector.observe, event, self.call), []))
-        return [item for item in found if self._is_new(item)]
+        return [self._traceable(item) for item in found if self._is_new(item)]
+
+    def _traceable(self, finding: Finding) -> Finding:
+        """The finding with the version of the rule it comes from."""
+        if not isinstance(finding, Alert):
+            return finding
+        version = self._playbook.lexicon.version_of(finding.rule_id)
+        return replace(finding, rule_version=version, playbook_version=self._playbook.version)
+
+    def _supported(self, event: Heard, findings: list[Finding]) -> list[Finding]:
+        """The findings with what a raised voice adds to them; it makes none."""
+        return self._guarded(
+            "voice", lambda: supported(findings, event, self.call.voice.at(event), self._lexicon), findings
+        )
 
     def _is_new(self, finding: Finding) -> bool:
         key = getattr(finding, "alert_id", None)

@@ -118,7 +118,56 @@ class AgentEdit:
     values: Mapping[str, str]
 
 
-AssistInput = Heard | Tick | AgentEdit | CallClosed
+class MatchedBy(StrEnum):
+    """What told that an earlier call was the same person's; a name alone is only a possibility."""
+
+    PHONE = "phone"
+    NUMBER = "number"
+    """Order, contract or customer number."""
+    NAME = "name"
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierCall:
+    """What an earlier call of the same person came to."""
+
+    call_id: str
+    started_on: str
+    """Local date, ISO 8601."""
+    matched_by: MatchedBy
+    demand: str
+    """Empty when nothing was asked for."""
+    end_state: EndState
+    harassment_categories: tuple[Category, ...] = ()
+    promises: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallerKnown:
+    """The phone system or the words told who calls: their earlier calls, newest first."""
+
+    at_ms: int
+    calls: tuple[EarlierCall, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceRaised:
+    """The customer speaks louder than at the beginning of the call, or (`ended`) no longer does.
+
+    Attributes:
+        since_ms: Where the rise began.
+        level_db: Level above that of the customer's first speech.
+        pitch_semitones: Pitch above it; None where it could not be told.
+    """
+
+    at_ms: int
+    since_ms: int
+    level_db: float
+    pitch_semitones: float | None
+    ended: bool = False
+
+
+AssistInput = Heard | Tick | AgentEdit | CallerKnown | VoiceRaised | CallClosed
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,17 +185,23 @@ class Alert:
     """The words that triggered it, exactly as in the utterance."""
     explanation: str
     """One sentence for a person: why this rule fired."""
+    rule_version: int | None = None
+    """None when the playbook has no word in it: then the program's version says what was looked for."""
+    playbook_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Repetition:
-    """The same demand again; emitted at each mention from the second on."""
+    """The same demand again: at each mention from the second on, or when earlier calls held it as well."""
 
     cluster_id: str
     count: int
+    """Mentions in this call."""
     at_ms: int
     utterance_ids: tuple[str, ...]
     demand: str
+    earlier_calls: tuple[EarlierCall, ...] = ()
+    """Earlier calls of the same person with this demand, newest first."""
 
 
 Finding = Alert | Repetition
@@ -214,7 +269,15 @@ class CaseRevision:
     """`calm`, `rough`, `harassing`."""
 
 
-AssistEvent = Alert | Repetition | Guidance | ChecklistChange | CaseRevision
+@dataclass(frozen=True, slots=True)
+class CallerHistory:
+    """Earlier calls of the person on the line, newest first; emitted whenever more becomes known."""
+
+    at_ms: int
+    calls: tuple[EarlierCall, ...]
+
+
+AssistEvent = Alert | Repetition | Guidance | ChecklistChange | CaseRevision | CallerHistory
 
 
 @dataclass(slots=True)

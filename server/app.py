@@ -10,9 +10,13 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
 from typing import Protocol
 
 from fastapi import FastAPI
+from koemori.assist.playbooks.schema import Playbook
 from koemori.server import http, startup
 from koemori.server.api.dependencies import Services
 from koemori.server.archive.store import LocalRecordingStore
@@ -23,6 +27,7 @@ from koemori.server.auth.passwords import Passwords
 from koemori.server.auth.sessions import Sessions
 from koemori.server.bells import Bells
 from koemori.server.bus import InProcessBus
+from koemori.server.calls.callers import in_database
 from koemori.server.calls.live import LiveCalls
 from koemori.server.calls.pipeline import Pipeline
 from koemori.server.calls.ports import CallPorts
@@ -30,6 +35,7 @@ from koemori.server.calls.session import SessionLimits
 from koemori.server.config import Settings
 from koemori.server.db.call_store import CallRecords, DatabaseCallStore
 from koemori.server.db.engine import Database
+from koemori.server.db.repositories import playbooks
 from koemori.server.playbooks import Playbooks
 from koemori.server.queue_feed import QueueFeed
 from koemori.server.search.sqlite import SqliteTranscriptIndex
@@ -49,6 +55,11 @@ class OpenPipeline(Protocol):
     @property
     def ports(self) -> CallPorts:
         """What one call needs."""
+        ...
+
+    @property
+    def playbooks(self) -> Playbooks:
+        """The playbook that new calls begin with."""
         ...
 
     async def aclose(self) -> None:
@@ -119,7 +130,11 @@ async def _joined(
     bus = InProcessBus(DatabaseCallStore(CallRecords(database)), metrics.events_dropped.inc)
     metrics.events_waiting.set_function(lambda: bus.waiting)
     limits = SessionLimits(settings.assist.queue_ms, settings.assist.drain_s, settings.assist.locale)
-    live = LiveCalls(pipeline.ports, bus, metrics, limits)
+    days = settings.assist.history_days
+    ports = replace(pipeline.ports, look_up=in_database(database, days)) if days else pipeline.ports
+    live = LiveCalls(ports, bus, metrics, limits)
+    await asyncio.to_thread(pipeline.playbooks.keep_with, partial(_keep_playbook, database))
+    watch = _watch_playbook(pipeline.playbooks, settings)
     try:
         yield Services(
             settings=settings,
@@ -133,15 +148,31 @@ async def _joined(
             bus=bus,
             live=live,
             bells=Bells(),
-            playbooks=Playbooks(settings.assist.playbook_dir),
+            playbooks=pipeline.playbooks,
             queues=QueueFeed(database, _thresholds(settings)),
             archive=LocalRecordingStore(archive_dir),
             metrics=metrics,
         )
     finally:
+        if watch is not None:
+            watch.cancel()
+            await asyncio.wait({watch})
         await live.drain(SHUTDOWN)
         await bus.aclose()
         await pipeline.aclose()
+
+
+def _keep_playbook(database: Database, playbook: Playbook) -> None:
+    with database.write() as transaction:
+        if playbooks.keep(transaction, playbook, datetime.now(UTC)):
+            logger.info("playbook kept", extra={"version": playbook.version})
+
+
+def _watch_playbook(current: Playbooks, settings: Settings) -> asyncio.Task[None] | None:
+    """Follow the changes of a playbook of one's own; the built-in one changes only with the program."""
+    if settings.assist.playbook_dir is None or not settings.assist.playbook_poll_s:
+        return None
+    return asyncio.create_task(current.watch(settings.assist.playbook_poll_s), name="playbook-watch")
 
 
 def _thresholds(settings: Settings) -> dict[str, Thresholds]:

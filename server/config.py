@@ -78,12 +78,16 @@ class AssistSettings(Section):
     """Playbooks and their language."""
 
     playbook_dir: Path | None = None
-    """Added to the built-in playbook; None uses the built-in one alone."""
+    """A whole playbook, used instead of the built-in one; None uses that."""
     locale: Literal["ja", "en"] = "ja"
     queue_ms: int = Field(default=4000, ge=200, le=60_000)
     """Audio the assist lane of a live call may lag behind before spans are marked not assisted."""
     drain_s: float = Field(default=20.0, ge=0, le=600)
     """How long a call's end waits for the last words."""
+    playbook_poll_s: float = Field(default=3.0, ge=0, le=3600)
+    """How often `playbook_dir` is looked at for changes; 0 leaves it to `POST /playbooks/reload`."""
+    history_days: int = Field(default=180, ge=0, le=3650)
+    """How far back a caller's earlier calls are looked up; 0 turns it off."""
 
 
 class QueueSettings(Section):

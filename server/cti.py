@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
+from koemori.server.calls.caller_keys import phone_key
 from koemori.server.db.engine import Database
 from koemori.server.db.repositories import queue_events
-from koemori.server.db.repositories.cases import number_key
 from koemori.server.db.tables import CallRow, QueueEventRow
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 from sqlalchemy.orm import Session
@@ -122,4 +122,4 @@ def _fill(call: CallRow, events: list[QueueEventRow]) -> None:
             call.agent_id = event.agent_id
         number = event.body.get("from")
         if call.customer_number is None and number:
-            call.customer_number, call.customer_digits = number, number_key(number)
+            call.customer_number, call.customer_digits = number, phone_key(number)

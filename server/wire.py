@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from koemori.assist.types import Category, EndState
+from koemori.assist.types import Category, EndState, MatchedBy
 from koemori.audio.call import ChannelRole
 from koemori.audio.frames import GapCause
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -181,16 +181,39 @@ class AlertEvent(_Timed):
     utterance_ids: tuple[str, ...]
     quote: str
     explanation: str
+    rule_version: int | None = Field(default=None, exclude_if=_is_none)
+    """Of the rule in its playbook; absent when the playbook has no word in what was looked for."""
+    playbook_version: str | None = Field(default=None, exclude_if=_is_none)
+
+
+class WireEarlierCall(_Wire):
+    """An earlier call of the same person and what it came to; `matched_by` a name alone is a guess."""
+
+    call_id: str
+    started_on: str
+    matched_by: MatchedBy
+    demand: str
+    end_state: EndState
+    harassment_categories: tuple[Category, ...]
+    promises: str
+
+
+class HistoryEvent(_Event):
+    """Earlier calls of the person on the line, newest first; a later one replaces it."""
+
+    type: Literal["history"] = "history"
+    earlier_calls: tuple[WireEarlierCall, ...]
 
 
 class RepetitionEvent(_Event):
-    """The same demand again."""
+    """The same demand again; `count` mentions in this call, and the earlier calls that held it."""
 
     type: Literal["repetition"] = "repetition"
     cluster_id: str
     count: int
     utterance_ids: tuple[str, ...]
     demand: str
+    earlier_call_ids: tuple[str, ...] = ()
 
 
 class GuidanceEvent(_Timed):
@@ -323,6 +346,7 @@ WireEvent = Annotated[
     | QuarantinedEvent
     | AlertEvent
     | RepetitionEvent
+    | HistoryEvent
     | GuidanceEvent
     | ChecklistEvent
     | CaseEvent
@@ -340,6 +364,7 @@ EVENT_TYPES = (
     "quarantined",
     "alert",
     "repetition",
+    "history",
     "guidance",
     "checklist",
     "case",

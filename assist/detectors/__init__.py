@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from koemori.assist.context import CallView
+from koemori.assist.detectors.across_calls import AcrossCallsDetector
 from koemori.assist.detectors.agent_words import AgentWordsDetector
 from koemori.assist.detectors.customer_words import CustomerWordsDetector
 from koemori.assist.detectors.detention import DetentionDetector
@@ -35,6 +36,7 @@ DETECTORS: tuple[MakeDetector, ...] = (
     CustomerWordsDetector,
     AgentWordsDetector,
     RepetitionDetector,
+    AcrossCallsDetector,
     DetentionDetector,
 )
 """Every detector that runs, in this order."""

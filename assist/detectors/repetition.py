@@ -1,10 +1,9 @@
 """The same demand again, near-verbatim or in other words.
 
-A demand is found by its words (topics `demand.*` of the lexicon); demands of one topic are one cluster. A
-demand outside the known topics joins a cluster by likeness: near-verbatim words, or embeddings together
-with a shared content word. Agreeing to the agent's own question (「はい、返金で」) is not a repetition,
-unless the caller insists (「だから…って言ってるでしょう」); numbers and names given when asked are no
-demands. From the configured count on (practice: 4) each mention is a warning.
+Which utterances are demands, and which demands are the same, is read by `koemori.assist.demands`. Agreeing
+to the agent's own question (「はい、返金で」) is not a repetition, unless the caller insists (「だから…って
+言ってるでしょう」); numbers and names given when asked are no demands. From the configured count on
+(practice: 4) each mention is a warning.
 """
 
 from __future__ import annotations
@@ -14,18 +13,13 @@ from typing import Final
 
 from koemori.assist.alerts import is_harassment
 from koemori.assist.context import CallView
-from koemori.assist.matching import Pattern
+from koemori.assist.demands import DemandReader, alike
 from koemori.assist.playbooks.lexicon import Lexicon
 from koemori.assist.rules import utterance
-from koemori.assist.similarity import content_words, meaning, overlap
 from koemori.assist.types import Alert, CallFacts, Category, Finding, Heard, Repetition, Severity, Tick
 from koemori.audio.call import ChannelRole
 
 RULE: Final = "repeat_demand.in-call"
-_TOPIC_PREFIX: Final = "demand."
-_NEAR_VERBATIM: Final = 0.6
-_PARAPHRASE: Final = 0.55
-_MIN_CHARACTERS: Final = 6
 _OPEN_CLUSTERS: Final = 8
 """Demands outside the known topics are compared with this many earlier ones; older ones have been dropped."""
 
@@ -46,12 +40,7 @@ class RepetitionDetector:
     def __init__(self, facts: CallFacts, lexicon: Lexicon) -> None:
         self._lexicon = lexicon
         self._count_for_alert = lexicon.clock.repeat_alert_count
-        self._topics: dict[str, tuple[Pattern, ...]] = {
-            name.removeprefix(_TOPIC_PREFIX): patterns
-            for name, patterns in lexicon.topics.items()
-            if name.startswith(_TOPIC_PREFIX)
-        }
-        self._demand = lexicon.topics.get("demand", ())
+        self._demands = DemandReader(lexicon)
         self._insisting = lexicon.topics.get("insisting", ())
         self._agreeing = lexicon.topics.get("agreeing", ())
         self._question = lexicon.topics.get("agent_question", ())
@@ -61,9 +50,8 @@ class RepetitionDetector:
         """The repetition this utterance is, from the second mention on, and the alert from the fourth on."""
         if not isinstance(event, Heard) or event.speaker is ChannelRole.AGENT:
             return []
-        said = utterance(event.text, self._lexicon)
-        topics = {name for name, patterns in self._topics.items() if said.says(patterns) is not None}
-        if not topics and (said.says(self._demand) is None or len(event.text) < _MIN_CHARACTERS):
+        topics = self._demands.topics(event.text)
+        if not self._demands.is_demand(event.text, topics):
             return []
         cluster = self._cluster_of(event, topics)
         if cluster is None:
@@ -83,14 +71,12 @@ class RepetitionDetector:
         said = utterance(event.text, self._lexicon)
         return asked and said.says(self._agreeing) is not None and said.says(self._insisting) is None
 
-    def _cluster_of(self, event: Heard, topics: set[str]) -> _Cluster | None:
+    def _cluster_of(self, event: Heard, topics: frozenset[str]) -> _Cluster | None:
         for cluster in reversed(self._clusters):
             if cluster.topics & topics:
                 return cluster
         for cluster in reversed(self._clusters[-_OPEN_CLUSTERS:]):
-            if any(
-                _alike(event.text, mention.text) for mention in (cluster.mentions[0], cluster.mentions[-1])
-            ):
+            if any(alike(event.text, one.text) for one in (cluster.mentions[0], cluster.mentions[-1])):
                 return cluster
         return None
 
@@ -113,12 +99,3 @@ class RepetitionDetector:
                 )
             )
         return found
-
-
-def _alike(first: str, second: str) -> bool:
-    if overlap(first, second) >= _NEAR_VERBATIM:
-        return True
-    if not content_words(first) & content_words(second):
-        return False
-    score = meaning(first, second)
-    return score is not None and score >= _PARAPHRASE

@@ -14,11 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from koemori.assist.types import AgentEdit, AssistInput, CallClosed, CallFacts, Heard, Tick
+from koemori.assist.types import AgentEdit, AssistInput, CallClosed, CallerKnown, CallFacts, Heard, Tick
 from koemori.audio.call import CallStarted, Channel
 from koemori.audio.frames import AudioFrame, Gap, GapCause, ms_to_samples, samples_to_ms
 from koemori.audio.resample import ChannelResampler
 from koemori.models.types import LoadChanged, Partial, Timing, TranscriptEvent, Utterance
+from koemori.server.calls.callers import CallerFinder
 from koemori.server.calls.emitter import Emitter
 from koemori.server.calls.latency import Cause
 from koemori.server.calls.ordering import SpokenOrder
@@ -101,6 +102,7 @@ class AssistLane:
         self._listener: Listener | None = None
         self._engine: Engine | None = None
         self._engine_turn = asyncio.Lock()
+        self._finder = CallerFinder(started.call_id, ports.look_up)
         self._questions: asyncio.Queue[_Question | None] = asyncio.Queue()
         self._order = SpokenOrder()
         self._order_turn = asyncio.Lock()
@@ -139,6 +141,7 @@ class AssistLane:
         try:
             self._engine = self._ports.make_engine(self._facts)
             self._listener = self._ports.make_listener(self._started)
+            await self._greet(await self._finder.known(0, self._facts.known))
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._listen(self._listener))
                 tasks.create_task(self._understand(self._listener))
@@ -307,6 +310,10 @@ class AssistLane:
         while (question := await self._questions.get()) is not None:
             await self._feed(*question)
 
+    async def _greet(self, known: CallerKnown | None) -> None:
+        if known is not None:
+            await self._feed(known)
+
     async def _feed(self, event: AssistInput, cause: Cause | None = None) -> None:
         if self._engine is None:
             return
@@ -328,6 +335,8 @@ class AssistLane:
                 self._metrics.stage.labels("utterance", "understand").observe(taken_s)
             for result in results:
                 await self._emitter.assist(result, cause, answered_ms)
+        if not isinstance(event, CallClosed):
+            await self._greet(await self._finder.after(results))
 
 
 def _heard(event: Utterance) -> Heard:

@@ -7,8 +7,10 @@ from typing import TypedDict, assert_never
 from koemori.assist.types import (
     Alert,
     AssistEvent,
+    CallerHistory,
     CaseRevision,
     ChecklistChange,
+    EarlierCall,
     Guidance,
     Repetition,
 )
@@ -17,7 +19,9 @@ from koemori.server.wire import (
     CaseEvent,
     ChecklistEvent,
     GuidanceEvent,
+    HistoryEvent,
     RepetitionEvent,
+    WireEarlierCall,
     WireEvent,
     WireFieldValue,
     WireStages,
@@ -48,6 +52,8 @@ def assist_to_wire(event: AssistEvent, head: EventHead, latency: WireStages | No
                 utterance_ids=event.utterance_ids,
                 quote=event.quote,
                 explanation=event.explanation,
+                rule_version=event.rule_version,
+                playbook_version=event.playbook_version or None,
             )
         case Repetition():
             return RepetitionEvent(
@@ -56,7 +62,10 @@ def assist_to_wire(event: AssistEvent, head: EventHead, latency: WireStages | No
                 count=event.count,
                 utterance_ids=event.utterance_ids,
                 demand=event.demand,
+                earlier_call_ids=tuple(call.call_id for call in event.earlier_calls),
             )
+        case CallerHistory():
+            return HistoryEvent(**head, earlier_calls=tuple(map(_earlier, event.calls)))
         case Guidance():
             return GuidanceEvent(
                 **head,
@@ -76,6 +85,18 @@ def assist_to_wire(event: AssistEvent, head: EventHead, latency: WireStages | No
             return _case(event, head)
         case _:
             assert_never(event)
+
+
+def _earlier(call: EarlierCall) -> WireEarlierCall:
+    return WireEarlierCall(
+        call_id=call.call_id,
+        started_on=call.started_on,
+        matched_by=call.matched_by,
+        demand=call.demand,
+        end_state=call.end_state,
+        harassment_categories=call.harassment_categories,
+        promises=call.promises,
+    )
 
 
 def _case(event: CaseRevision, head: EventHead) -> CaseEvent:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from koemori.assist.types import AssistEvent, AssistInput, CallFacts
+from koemori.assist.types import AssistEvent, AssistInput, CallFacts, EarlierCall, MatchedBy
 from koemori.audio.call import CallEnded, CallId, CallStarted, Channel
 from koemori.audio.frames import AudioFrame, Gap, SourceEvent
 from koemori.models.types import TranscriptEvent
@@ -110,6 +110,15 @@ class Engine(Protocol):
         ...
 
 
+LookUp = Callable[[str, Mapping[MatchedBy, str]], Awaitable[tuple[EarlierCall, ...]]]
+"""Earlier calls, newest first, of whoever has one of these keys; the first argument is this call's id."""
+
+
+async def nobody(_call_id: str, _keys: Mapping[MatchedBy, str]) -> tuple[EarlierCall, ...]:
+    """No memory of earlier calls."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class CallPorts:
     """Makers of a call's parts.
@@ -120,6 +129,7 @@ class CallPorts:
         release: Lets go of the journal of a sealed call that is noted everywhere; blocking.
         make_listener: A listener for the call's channels; may raise, the call is then recorded only.
         make_engine: An engine; may raise, as above.
+        look_up: Earlier calls of a person.
     """
 
     open_recorder: Callable[[CallStarted], Recorder]
@@ -127,3 +137,4 @@ class CallPorts:
     release: Callable[[CallId], None]
     make_listener: Callable[[CallStarted], Listener]
     make_engine: Callable[[CallFacts], Engine]
+    look_up: LookUp = nobody

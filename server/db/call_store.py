@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from koemori.audio.call import CallId, CallStarted
+from koemori.server.calls.caller_keys import keys_of, phone_key
 from koemori.server.cti import fill_calls
 from koemori.server.db.engine import Database
-from koemori.server.db.repositories import calls, cases
+from koemori.server.db.repositories import callers, calls, cases
 from koemori.server.db.tables import (
     AlertRow,
     CallRow,
@@ -66,7 +67,7 @@ class CallRecords:
                     agent_id=started.agent_id,
                     queue=started.queue,
                     customer_number=number,
-                    customer_digits=None if number is None else cases.number_key(number),
+                    customer_digits=None if number is None else phone_key(number),
                     severity=0,
                     harassment_categories=[],
                     last_seq=0,
@@ -77,6 +78,7 @@ class CallRecords:
                 ExternalIdRow(call_id=started.call_id, name=name, value=value)
                 for name, value in started.external_ids.items()
             )
+            callers.note(session, started.call_id, keys_of({"phone": number}))
             session.flush()
             fill_calls(session, {started.call_id, *started.external_ids.values()})
 

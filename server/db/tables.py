@@ -125,6 +125,55 @@ class ExternalIdRow(Row):
     value: Mapped[str] = mapped_column(index=True)
 
 
+class CallerKeyRow(Row):
+    """What identifies the person of a call: one key of each kind, the newest."""
+
+    __tablename__ = "caller_keys"
+    __table_args__ = (Index("ix_caller_keys_kind_key", "kind", "key"),)
+
+    call_id: Mapped[str] = mapped_column(ForeignKey("calls.call_id"), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    """`phone`, `number` or `name`."""
+    key: Mapped[str]
+
+
+class PlaybookVersionRow(Row):
+    """A playbook that calls were judged by; rows are only ever added."""
+
+    __tablename__ = "playbook_versions"
+
+    version: Mapped[str] = mapped_column(primary_key=True)
+    digest: Mapped[str]
+    author: Mapped[str]
+    changed_at: Mapped[str]
+    """As the author states it."""
+    first_used_at: Mapped[datetime] = mapped_column(index=True)
+    files: Mapped[dict[str, Any]]
+    """The text of every file, by its path."""
+
+
+class PlaybookRuleRow(Row):
+    """One rule as it stood in a version of the playbook."""
+
+    __tablename__ = "playbook_rules"
+    __table_args__ = (Index("ix_playbook_rules_rule_id", "rule_id"),)
+
+    playbook_version: Mapped[str] = mapped_column(ForeignKey("playbook_versions.version"), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    rule_id: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int]
+    author: Mapped[str]
+    enabled: Mapped[bool]
+    category: Mapped[str]
+    severity: Mapped[str]
+    why: Mapped[str]
+    source: Mapped[str]
+    patterns: Mapped[list[str]]
+    file: Mapped[str]
+    line: Mapped[int]
+    toml: Mapped[str]
+
+
 class EventRow(Row):
     """One event of a call, as sent."""
 

@@ -10,12 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from koemori.assist.types import (
     Alert,
+    CallerHistory,
     CaseRevision,
     Category,
     ChecklistChange,
+    EarlierCall,
     EndState,
     FieldValue,
     Guidance,
+    MatchedBy,
     Repetition,
     Severity,
 )
@@ -98,6 +101,9 @@ async def _every_event() -> list[WireEvent]:
     await emitter.assist(
         Guidance("g2", None, "step1", "承ります。", "理由", "手引き1", "1+abc", 2000, 62_000)
     )
+    earlier = EarlierCall("c0", "2026-11-20", MatchedBy.PHONE, "返金", EndState.UNRESOLVED_AGREED)
+    await emitter.assist(CallerHistory(2000, (earlier,)))
+    await emitter.assist(Repetition("x1", 1, 2000, ("1-1000",), "返金して", (earlier,)))
     await emitter.assist(ChecklistChange("recording_notice", True, 2000, "0-0"))
     await emitter.assist(ChecklistChange("recording_notice", False, 2000, None))
     fields = {"customer_name": FieldValue("小野寺", 0.81239, ("1-1000",))}

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from koemori.server.calls.caller_keys import keys_of, name_key, phone_key
+from koemori.server.db.repositories import callers
 from koemori.server.db.tables import CallRow, CaseRevisionRow, CaseRow
-from koemori.server.search.words import searchable
 from sqlalchemy.orm import Session
 
 
@@ -50,21 +51,10 @@ def _show_customer(session: Session, call_id: str, body: dict[str, Any]) -> None
     if call is None:
         return
     fields = body.get("fields", {})
+    callers.note(session, call_id, keys_of(fields))
     name = fields.get("customer_name", {}).get("value")
     if name:
         call.customer_name, call.customer_key = name, name_key(name)
     phone = fields.get("phone", {}).get("value")
     if phone and call.customer_number is None:
-        call.customer_number, call.customer_digits = phone, number_key(phone)
-
-
-def name_key(name: str) -> str:
-    """A name as searched: folded spelling and reading, on two lines."""
-    found = searchable(name)
-    return f"{found.surface}\n{found.reading}"
-
-
-def number_key(number: str) -> str:
-    """A telephone number as searched: digits only, and Japan's +81 written as the leading 0."""
-    digits = "".join(str(int(char)) for char in number if char.isdecimal())
-    return "0" + digits[2:] if number.strip().startswith("+") and digits.startswith("81") else digits
+        call.customer_number, call.customer_digits = phone, phone_key(phone)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from koemori.server.auth.permissions import Identity, Reach
+from koemori.server.calls.caller_keys import phone_key
 from koemori.server.db.cursors import Position, after
 from koemori.server.db.repositories.calls import within
-from koemori.server.db.repositories.cases import number_key
 from koemori.server.db.tables import AccessRow, CallRow, RecordingCheckRow, RecordingRow, UserRow
 from koemori.server.search.port import TranscriptIndex
 from koemori.server.search.words import Searchable, searchable
@@ -80,7 +80,7 @@ def _conditions(index: TranscriptIndex, query: RecordingQuery) -> list[ColumnEle
     if query.person:
         conditions.append(_is_person(query.person))
     if query.number:
-        conditions.append(CallRow.customer_digits.contains(number_key(query.number) or "-", autoescape=True))
+        conditions.append(CallRow.customer_digits.contains(phone_key(query.number) or "-", autoescape=True))
     if query.started_from is not None:
         conditions.append(CallRow.started_at >= query.started_from)
     if query.started_before is not None:

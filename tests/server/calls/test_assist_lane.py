@@ -2,9 +2,20 @@
 
 import asyncio
 import threading
+from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
-from koemori.assist.types import AssistEvent, AssistInput, Tick
+from koemori.assist.types import (
+    AssistEvent,
+    AssistInput,
+    CallerKnown,
+    EarlierCall,
+    EndState,
+    MatchedBy,
+    Tick,
+)
+from koemori.audio.call import CallEnded
 from koemori.models.types import LoadChanged, Timing
 from koemori.server.calls.latency import by_stage
 from koemori.server.calls.ports import CallSource, Pace
@@ -12,7 +23,7 @@ from koemori.server.calls.session import CallSession, SessionLimits
 from koemori.server.telemetry import Metrics
 from koemori.server.wire import AlertEvent, AssistanceEvent, CallEndedEvent, UtteranceEvent
 
-from tests.fakes.calls import FakeEngine, FakeParts, call, frames
+from tests.fakes.calls import CALL, STARTED, FakeEngine, FakeParts, ScriptedSource, call, frames
 from tests.fakes.sink import ListSink
 
 pytestmark = pytest.mark.unit
@@ -108,3 +119,20 @@ async def test_an_engine_far_behind_is_spared_seconds_and_told_every_word(
     await running
     assert len(sink.of("alert")) == 8
     assert sum(isinstance(one, Tick) for one in engine.inputs) < 8
+
+
+async def test_a_known_number_and_a_name_in_the_case_bring_the_callers_history() -> None:
+    asked: list[dict[MatchedBy, str]] = []
+    earlier = EarlierCall("c0", "2026-11-20", MatchedBy.PHONE, "返金", EndState.UNRESOLVED_PENDING)
+
+    async def look_up(_call_id: str, keys: Mapping[MatchedBy, str]) -> tuple[EarlierCall, ...]:
+        asked.append(dict(keys))
+        return (earlier,)
+
+    parts = FakeParts()
+    ports = replace(parts.ports(), look_up=look_up)
+    session = CallSession(ports, ListSink(), Metrics(), Pace.HELD, SessionLimits(queue_ms=60_000))
+    started = replace(STARTED, customer_number="090-1111-2222")
+    await session.run(ScriptedSource([started, *frames(20), CallEnded(CALL, 400, "completed")]))
+    assert asked == [{MatchedBy.PHONE: "09011112222"}]
+    assert CallerKnown(0, (earlier,)) in parts.engine.inputs

@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 from koemori.assist.types import Category
 from koemori.audio.call import CallId
+from koemori.server.calls.caller_keys import name_key, phone_key
 from koemori.server.db.call_store import CallRecords, DatabaseCallStore, UnknownCallError
 from koemori.server.db.engine import Database
-from koemori.server.db.repositories import cases
-from koemori.server.db.repositories.cases import number_key
 from koemori.server.db.tables import CallRow, CaseRow, UtteranceRow
 from koemori.server.search.sqlite import SqliteTranscriptIndex
 from koemori.server.search.words import terms
@@ -114,8 +113,8 @@ def test_a_name_in_the_case_makes_the_call_findable_by_spelling_and_reading(data
         "090-1111-2222",
         "09011112222",
     )
-    assert call.customer_key == cases.name_key("山田")
-    assert "やまだ" in cases.name_key("山田")
+    assert call.customer_key == name_key("山田")
+    assert "やまだ" in name_key("山田")
 
 
 @pytest.mark.parametrize(
@@ -129,7 +128,7 @@ def test_a_name_in_the_case_makes_the_call_findable_by_spelling_and_reading(data
     ],
 )
 def test_numbers_are_compared_by_their_digits(number: str, key: str) -> None:
-    assert number_key(number) == key
+    assert phone_key(number) == key
 
 
 @pytest.mark.parametrize(

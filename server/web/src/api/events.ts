@@ -12,6 +12,8 @@ export type SpeakerRun = Schemas["WireSpeakerRun"];
 export type Quarantined = Schemas["QuarantinedEvent"];
 export type Alert = Schemas["AlertEvent"];
 export type Repetition = Schemas["RepetitionEvent"];
+export type History = Schemas["HistoryEvent"];
+export type EarlierCall = Schemas["WireEarlierCall"];
 export type Guidance = Schemas["GuidanceEvent"];
 export type ChecklistChange = Schemas["ChecklistEvent"];
 export type FieldValue = Schemas["WireFieldValue"];
@@ -33,6 +35,7 @@ const TYPES: ReadonlySet<string> = new Set<CallEvent["type"]>([
   "quarantined",
   "alert",
   "repetition",
+  "history",
   "guidance",
   "checklist",
   "case",

@@ -11,6 +11,7 @@ import { useDesk, useDeskLine } from "../live/DeskLineContext";
 import { codeWord } from "../ui/words";
 import classes from "./Case.module.css";
 import { CaseField } from "./CaseField";
+import { PastCalls } from "./PastCalls";
 
 interface Props {
   callId: string;
@@ -69,6 +70,7 @@ export function CasePane({ callId, call, edits, isLive, onShow, onDone }: Props)
           <dt>{t("desk.case.manner")}</dt>
           <dd data-testid="manner">{codeWord(t, "manner", record?.manner ?? "calm")}</dd>
         </dl>
+        <PastCalls history={call.history} />
       </form>
       <SourceStrip
         call={call}

@@ -125,6 +125,7 @@ export const en: Messages = {
       empty: "Waiting for the first words",
       speaking: "Speaking",
       repeat: "Same demand, time {{count}}",
+      repeat_across: "Same demand in earlier calls: {{count}}",
       quarantined: "Possibly misheard, so kept out of the record",
       quarantined_text: "What the recogniser gave: {{text}}",
       gap: {
@@ -193,6 +194,16 @@ export const en: Messages = {
       from: "Said at {{time}}",
       go: "Show in the conversation",
       by_agent: "Entered by the agent",
+      past: {
+        title: "Earlier calls: {{count}}",
+        matched: {
+          phone: "same telephone number",
+          number: "same contract number",
+          name: "same name only, may be somebody else",
+        },
+        no_demand: "no demand on record",
+        promised: "Promised: {{text}}",
+      },
       source_hint: "Point at a field to see the words it comes from.",
       no_quote: "Not from the conversation (known from the phone system)",
       end_state: "How it ended",

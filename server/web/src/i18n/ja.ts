@@ -128,6 +128,7 @@ export const ja = {
       empty: "最初の言葉を待っています",
       speaking: "話しています",
       repeat: "同じ要求 {{count}} 回目",
+      repeat_across: "以前の通話でも同じ要求({{count}} 件)",
       quarantined: "聞き取れていない可能性があるため記録に使いません",
       quarantined_text: "機械が出した文字: {{text}}",
       gap: {
@@ -196,6 +197,12 @@ export const ja = {
       from: "発言 {{time}}",
       go: "会話で見る",
       by_agent: "応対者が入力しました",
+      past: {
+        title: "以前の通話 {{count}} 件",
+        matched: { phone: "電話番号が一致", number: "番号が一致", name: "氏名のみ一致(別人の可能性)" },
+        no_demand: "要求の記録なし",
+        promised: "約束: {{text}}",
+      },
       source_hint: "欄を指すと、元になった発言をここに示します。",
       no_quote: "元の発言はありません(電話システムの情報)",
       end_state: "終わり方",

@@ -3,7 +3,7 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState, type ReactNode }
 import { useTranslation } from "react-i18next";
 import type { CallState } from "./callState";
 import classes from "./Conversation.module.css";
-import { GapRow, PartialRow, QuarantinedRow, UtteranceRow } from "./ConversationRows";
+import { GapRow, PartialRow, QuarantinedRow, UtteranceRow, type Repeat } from "./ConversationRows";
 import { conversation, type ConversationItem } from "./transcript";
 
 interface Props {
@@ -31,12 +31,17 @@ export function Conversation({ call, focus, toLatest, children }: Props) {
     [utterances, quarantined, gaps, alerts],
   );
   const repeats = useMemo(() => {
-    const counts = new Map<string, number>();
-    for (const repetition of repetitions) {
-      const newest = repetition.utterance_ids.at(-1);
-      if (newest !== undefined) counts.set(newest, repetition.count);
+    const marks = new Map<string, Repeat>();
+    for (const { utterance_ids: ids, count, earlier_call_ids: earlier } of repetitions) {
+      const newest = ids.at(-1);
+      if (newest === undefined) continue;
+      const before = marks.get(newest) ?? { count: 1, earlierCalls: 0 };
+      marks.set(newest, {
+        count: Math.max(before.count, count),
+        earlierCalls: Math.max(before.earlierCalls, earlier.length),
+      });
     }
-    return counts;
+    return marks;
   }, [repetitions]);
 
   const [asked, setAsked] = useState({ focus, toLatest });
@@ -125,7 +130,7 @@ interface RowProps {
   item: ConversationItem;
   speakers: CallState["speakers"];
   startedAt: string | null;
-  repeats: ReadonlyMap<string, number>;
+  repeats: ReadonlyMap<string, Repeat>;
 }
 
 function Row({ item, speakers, startedAt, repeats }: RowProps) {

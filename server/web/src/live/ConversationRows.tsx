@@ -9,14 +9,19 @@ import classes from "./Conversation.module.css";
 import { markQuotes, worst } from "./transcript";
 import { voicesOf } from "./voices";
 
+/** Which mention of the same demand an utterance is, and how many earlier calls of the person held it. */
+export interface Repeat {
+  count: number;
+  earlierCalls: number;
+}
+
 interface UtteranceProps {
   utterance: Utterance;
   /** Who said which part, as last found; null on a channel of one person. */
   found: Speakers | null;
   alerts: readonly Alert[];
   startedAt: string | null;
-  /** Which mention of the same demand this is. */
-  repeat: number | null;
+  repeat: Repeat | null;
 }
 
 export const UtteranceRow = memo(function UtteranceRow({
@@ -54,9 +59,14 @@ export const UtteranceRow = memo(function UtteranceRow({
           {alerts.map((alert) => (
             <AlertTag key={alert.alert_id} alert={alert} />
           ))}
-          {repeat !== null && (
+          {repeat !== null && repeat.count > 1 && (
             <span className={classes.tag} data-severity={1}>
-              {t("desk.conversation.repeat", { count: repeat })}
+              {t("desk.conversation.repeat", { count: repeat.count })}
+            </span>
+          )}
+          {repeat !== null && repeat.earlierCalls > 0 && (
+            <span className={classes.tag} data-severity={1} data-testid="repeat-across-calls">
+              {t("desk.conversation.repeat_across", { count: repeat.earlierCalls })}
             </span>
           )}
         </p>

@@ -7,6 +7,7 @@ import type {
   CaseRevision,
   Gap,
   Guidance,
+  History,
   PartialText,
   Quarantined,
   Repetition,
@@ -42,6 +43,8 @@ export interface CallState {
   gaps: readonly Gap[];
   alerts: readonly Alert[];
   repetitions: readonly Repetition[];
+  /** Earlier calls of the person on the line; null until it is known who calls. */
+  history: History | null;
   guidance: readonly Guidance[];
   checklist: Readonly<Record<string, ChecklistState>>;
   caseRevision: CaseRevision | null;
@@ -65,6 +68,7 @@ export function emptyCall(callId: string): CallState {
     gaps: [],
     alerts: [],
     repetitions: [],
+    history: null,
     guidance: [],
     checklist: {},
     caseRevision: null,
@@ -118,39 +122,39 @@ function absorb(state: CallState): CallState {
   return { ...state, contiguousSeq: upTo, ahead };
 }
 
+type Apply = {
+  [T in CallEvent["type"]]: (state: CallState, event: Extract<CallEvent, { type: T }>) => CallState;
+};
+
+const APPLY: Apply = {
+  call_started: (state, event) => ({ ...state, started: event }),
+  partial: (state, event) => ({ ...state, partials: withPartial(state, event) }),
+  utterance: withUtterance,
+  speakers: withSpeakers,
+  quarantined: (state, event) => ({
+    ...state,
+    quarantined: insertByStart(state.quarantined, event),
+    partials: withoutPartials(state.partials, event.speaker, event.seq),
+  }),
+  alert: (state, event) => ({ ...state, alerts: insertBySeq(state.alerts, event) }),
+  repetition: (state, event) => ({ ...state, repetitions: insertBySeq(state.repetitions, event) }),
+  history: (state, event) => ({ ...state, history: newer(state.history, event) }),
+  guidance: (state, event) => ({ ...state, guidance: insertBySeq(state.guidance, event) }),
+  checklist: withChecklist,
+  case: (state, event) => ({ ...state, caseRevision: newer(state.caseRevision, event) }),
+  gap: (state, event) => ({ ...state, gaps: insertByStart(state.gaps, event) }),
+  assistance: (state, event) => ({ ...state, assistance: newer(state.assistance, event) }),
+  call_ended: (state, event) => ({
+    ...state,
+    ended: event,
+    partials: [],
+    mediaMs: Math.max(state.mediaMs, event.duration_ms),
+  }),
+};
+
 function applyEvent(state: CallState, event: CallEvent): CallState {
-  switch (event.type) {
-    case "call_started":
-      return { ...state, started: event };
-    case "partial":
-      return { ...state, partials: withPartial(state, event) };
-    case "utterance":
-      return withUtterance(state, event);
-    case "speakers":
-      return withSpeakers(state, event);
-    case "quarantined":
-      return {
-        ...state,
-        quarantined: insertByStart(state.quarantined, event),
-        partials: withoutPartials(state.partials, event.speaker, event.seq),
-      };
-    case "alert":
-      return { ...state, alerts: insertBySeq(state.alerts, event) };
-    case "repetition":
-      return { ...state, repetitions: insertBySeq(state.repetitions, event) };
-    case "guidance":
-      return { ...state, guidance: insertBySeq(state.guidance, event) };
-    case "checklist":
-      return withChecklist(state, event);
-    case "case":
-      return { ...state, caseRevision: newer(state.caseRevision, event) };
-    case "gap":
-      return { ...state, gaps: insertByStart(state.gaps, event) };
-    case "assistance":
-      return { ...state, assistance: newer(state.assistance, event) };
-    case "call_ended":
-      return { ...state, ended: event, partials: [], mediaMs: Math.max(state.mediaMs, event.duration_ms) };
-  }
+  const apply = APPLY[event.type] as (state: CallState, event: CallEvent) => CallState;
+  return apply(state, event);
 }
 
 function newer<T extends { seq: number }>(before: T | null, event: T): T {

@@ -1,0 +1,50 @@
+"""What identifies a caller, in searchable form: telephone number, order or contract number, name."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from typing import Any, Final
+
+from koemori.assist.types import MatchedBy
+from koemori.server.search.words import searchable
+
+_FEWEST_CHARACTERS: Final = 4
+CASE_FIELDS: Final = {
+    MatchedBy.PHONE: "phone",
+    MatchedBy.NUMBER: "order_or_contract_number",
+    MatchedBy.NAME: "customer_name",
+}
+"""Surest first: this is the order in which a match is named."""
+
+
+def keys_of(fields: Mapping[str, Any]) -> dict[MatchedBy, str]:
+    """The keys that a case's fields hold, as on the wire (`{name: {"value": …}}`) or as plain texts."""
+    found: dict[MatchedBy, str] = {}
+    for kind, name in CASE_FIELDS.items():
+        field = fields.get(name) or ""
+        value = field.get("value", "") if isinstance(field, Mapping) else field
+        key = _KEYS[kind](value) if value else ""
+        if key and (kind is MatchedBy.NAME or len(key) >= _FEWEST_CHARACTERS):
+            found[kind] = key
+    return found
+
+
+def name_key(name: str) -> str:
+    """A name as searched: folded spelling and reading, on two lines."""
+    found = searchable(name)
+    return f"{found.surface}\n{found.reading}"
+
+
+def phone_key(number: str) -> str:
+    """A telephone number as searched: digits only, and Japan's +81 written as the leading 0."""
+    digits = "".join(str(int(char)) for char in number if char.isdecimal())
+    return "0" + digits[2:] if number.strip().startswith("+") and digits.startswith("81") else digits
+
+
+def _number_key(number: str) -> str:
+    """An order or contract number: letters and digits only, folded."""
+    return "".join(char for char in unicodedata.normalize("NFKC", number).casefold() if char.isalnum())
+
+
+_KEYS: Final = {MatchedBy.PHONE: phone_key, MatchedBy.NUMBER: _number_key, MatchedBy.NAME: name_key}
