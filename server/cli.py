@@ -15,7 +15,19 @@ from typing import Annotated, NoReturn
 
 import typer
 from koemori.audio.errors import KoemoriError
-from koemori.server.commands import analyze, bench, db, demo, doctor, recover, replay, serve, user, weights
+from koemori.server.commands import (
+    analyze,
+    bench,
+    db,
+    demo,
+    doctor,
+    playbook,
+    recover,
+    replay,
+    serve,
+    user,
+    weights,
+)
 from koemori.server.commands.exits import INTERRUPTED, OK, UNUSABLE, UnusableInputError
 
 app = typer.Typer(
@@ -32,6 +44,7 @@ app.command("replay")(replay.replay)
 app.command("analyze")(analyze.analyze)
 app.command("recover")(recover.recover)
 app.command("doctor")(doctor.doctor)
+app.add_typer(playbook.app, name="playbook")
 app.add_typer(db.app, name="db")
 app.add_typer(user.app, name="user")
 app.add_typer(weights.app, name="weights")

@@ -37,6 +37,9 @@ STATUS: Mapping[str, HTTPStatus] = {
     "access-expired": HTTPStatus.GONE,
     "recording-unreadable": HTTPStatus.CONFLICT,
     "call-ended": HTTPStatus.CONFLICT,
+    "alert-not-found": HTTPStatus.NOT_FOUND,
+    "rule-not-kept": HTTPStatus.NOT_FOUND,
+    "playbook-refused": HTTPStatus.CONFLICT,
     "method-not-allowed": HTTPStatus.METHOD_NOT_ALLOWED,
     "range-not-satisfiable": HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
     "schema-version": HTTPStatus.SERVICE_UNAVAILABLE,
@@ -45,22 +48,30 @@ STATUS: Mapping[str, HTTPStatus] = {
 """Every code a client can meet; one that is missing here is a 500."""
 
 
+class FieldProblem(BaseModel):
+    """A part of the request, or of a file it is about, that does not fit."""
+
+    where: str
+    problem: str
+
+
 class ApiError(KoemoriError):
     """A request that cannot be served; `code` is one of `STATUS`."""
 
     code = "internal"
 
-    def __init__(self, code: str, detail: str, *, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        errors: list[FieldProblem] | None = None,
+    ) -> None:
         super().__init__(detail)
         self.code = code
         self.headers = dict(headers or {})
-
-
-class FieldProblem(BaseModel):
-    """A part of the request that does not fit."""
-
-    where: str
-    problem: str
+        self.errors = errors
 
 
 class Problem(BaseModel):
@@ -105,8 +116,9 @@ async def _koemori_error(_request: Request, error: Exception) -> Response:
     if error.code not in STATUS:
         logger.error("unmapped error", extra={"error": error.code})
         return problem("internal", "The service failed; the log says more.")
-    headers = error.headers if isinstance(error, ApiError) else None
-    return problem(error.code, str(error), headers=headers)
+    if isinstance(error, ApiError):
+        return problem(error.code, str(error), headers=error.headers, errors=error.errors)
+    return problem(error.code, str(error))
 
 
 async def _invalid(_request: Request, error: Exception) -> Response:

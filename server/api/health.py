@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from importlib.metadata import version
+from typing import Literal
 
 from fastapi import APIRouter, Response
 from koemori.server.api.dependencies import Parts
@@ -24,5 +25,18 @@ def get_health(parts: Parts, response: Response) -> Health:
     except SQLAlchemyError as error:
         logger.error("health: the database does not answer", extra={"error": type(error).__name__})
         response.status_code = 503
-        return Health(status="failing", version=version("koemori"), database="failing", live_calls=0)
-    return Health(status="ok", version=version("koemori"), database="ok", live_calls=live_calls)
+        return _health(parts, "failing", 0)
+    return _health(parts, "ok", live_calls)
+
+
+def _health(parts: Parts, state: Literal["ok", "failing"], live_calls: int) -> Health:
+    problems = parts.playbooks.problems
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return Health(
+        status=state,
+        version=version("koemori"),
+        database=state,
+        live_calls=live_calls,
+        playbook_version=parts.playbooks.version,
+        playbook_problem=f"{problems[0]}{more}" if problems else None,
+    )

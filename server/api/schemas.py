@@ -155,6 +155,8 @@ class TranscriptAlert(_Answer):
     utterance_ids: list[str]
     quote: str
     explanation: str
+    rule_version: int | None = None
+    playbook_version: str | None = None
 
 
 class Transcript(_Answer):
@@ -335,6 +337,67 @@ class PlaybookTexts(_Answer):
     labels: dict[str, str]
 
 
+class PlaybookVersion(_Answer):
+    """A playbook that was in force, once or still."""
+
+    version: str = Field(description="`<declared>+<first 8 digits of the digest>`; alerts carry it.")
+    digest: str = Field(description="SHA-256 of its files.")
+    author: str
+    changed_at: str = Field(description="As its author states it, ISO 8601; may be empty.")
+    first_used_at: datetime
+    in_force: bool
+
+
+class PlaybookVersionList(_Answer):
+    """Every playbook that was ever in force, newest first."""
+
+    items: list[PlaybookVersion]
+
+
+class RuleText(_Answer):
+    """A rule exactly as it stood in one version of the playbook."""
+
+    rule_id: str
+    kind: Literal["detection", "guidance", "clock"]
+    version: int
+    author: str
+    enabled: bool
+    category: str
+    severity: str
+    why: str
+    source: str
+    patterns: list[str]
+    file: str = Field(description="In the playbook's folder.")
+    line: int
+    toml: str
+    playbook: PlaybookVersion
+
+
+class RuleTextList(_Answer):
+    """How a rule read over time: each wording once, newest first."""
+
+    items: list[RuleText]
+
+
+class PlaybookRemark(_Answer):
+    """Something a careful author would want to know."""
+
+    place: str = Field(description="File and line in the playbook's folder.")
+    rule_id: str | None
+    expected: str
+    came: str
+
+
+class PlaybookReload(_Answer):
+    """What a reload did."""
+
+    version: str
+    previous_version: str
+    changed: bool
+    live_calls: int = Field(description="Calls going on now; they keep the playbook they began with.")
+    warnings: list[PlaybookRemark]
+
+
 class EventReceipt(_Answer):
     """What became of an operational event."""
 
@@ -383,3 +446,7 @@ class Health(_Answer):
     version: str
     database: Literal["ok", "failing"]
     live_calls: int
+    playbook_version: str | None = Field(description="In force for new calls; null before the first.")
+    playbook_problem: str | None = Field(
+        description="Why the files that lie there now are not in force: place and what was expected."
+    )

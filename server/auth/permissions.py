@@ -37,6 +37,7 @@ class Action(StrEnum):
     WALLBOARD_READ = "wallboard.read"
     AGENT_LIST = "agent.list"
     PLAYBOOK_READ = "playbook.read"
+    PLAYBOOK_RELOAD = "playbook.reload"
 
 
 class Reach(Enum):
@@ -108,6 +109,7 @@ _RIGHTS: dict[Role, dict[Action, Reach]] = {
         Action.RECORDING_VERIFY: Reach.ANY,
         Action.WALLBOARD_READ: Reach.ANY,
         Action.AGENT_LIST: Reach.ANY,
+        Action.PLAYBOOK_RELOAD: Reach.ANY,
     },
     Role.LEGAL: {
         Action.SESSION_USE: Reach.ANY,

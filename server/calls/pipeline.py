@@ -21,6 +21,7 @@ from koemori.server.calls.mono import naming_voices, open_diarizer
 from koemori.server.calls.ports import CallPorts, Engine, Listener, Recorder
 from koemori.server.calls.recogniser import open_recogniser
 from koemori.server.config import Settings
+from koemori.server.playbooks import Playbooks
 from koemori.server.telemetry import Metrics, observe_pool
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Pipeline:
     pool: WorkerPool
     vad: VadBatcher
     diarizer: PyannoteDiarizer
-    playbook: Playbook
+    playbooks: Playbooks
     ports: CallPorts
 
     @classmethod
@@ -56,14 +57,12 @@ class Pipeline:
             PlaybookError: A playbook file does not fit.
             JournalError: Another process records into this archive, or the disk refuses.
         """
-        from koemori.assist.playbooks.load import load_playbook
         from koemori.models.vad_batcher import VadBatcher
         from koemori.server.archive.recover import JOURNAL_DIRECTORY
         from koemori.server.archive.store import LocalRecordingStore
 
-        playbook = await asyncio.to_thread(
-            load_playbook, settings.assist.locale, settings.assist.playbook_dir
-        )
+        playbooks = Playbooks(settings.assist.playbook_dir)
+        playbook = await asyncio.to_thread(playbooks.get, settings.assist.locale)
         prompts = await asyncio.to_thread(prompts_for, settings)
         journal = _open_journal(settings.archive.directory / JOURNAL_DIRECTORY, metrics)
         async with AsyncExitStack() as on_failure:
@@ -82,8 +81,9 @@ class Pipeline:
         def make_listener(started: CallStarted) -> Listener:
             return around(listener_for(started, settings, vad, pool, prompts), started)
 
-        ports = _ports(journal, store, make_listener, playbook)
-        return cls(journal, store, pool, vad, diarizer, playbook, ports)
+        in_force = partial(playbooks.get, settings.assist.locale)
+        ports = _ports(journal, store, make_listener, in_force)
+        return cls(journal, store, pool, vad, diarizer, playbooks, ports)
 
     async def aclose(self) -> None:
         """Let running transcriptions finish and make the journal durable."""
@@ -146,7 +146,7 @@ def _ports(
     journal: Journal,
     store: LocalRecordingStore,
     make_listener: Callable[[CallStarted], Listener],
-    playbook: Playbook,
+    playbook_in_force: Callable[[], Playbook],
 ) -> CallPorts:
     from koemori.assist.engine import AssistEngine
     from koemori.server.archive.sealing import seal
@@ -162,6 +162,6 @@ def _ports(
         journal.release(call_id)
 
     def make_engine(facts: CallFacts) -> Engine:
-        return AssistEngine(facts, playbook)
+        return AssistEngine(facts, playbook_in_force())
 
     return CallPorts(open_recorder, seal_recording, release, make_listener, make_engine)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fastapi import FastAPI
+from koemori.assist.engine import AssistEngine
 from koemori.assist.types import CallFacts
 from koemori.audio.call import CallStarted
 from koemori.audio.journal import Journal, JournalHead
@@ -18,6 +19,7 @@ from koemori.server.archive.sealing import SealedRecording, seal
 from koemori.server.archive.store import LocalRecordingStore
 from koemori.server.calls.ports import CallPorts, Engine, Listener
 from koemori.server.config import Settings
+from koemori.server.playbooks import Playbooks
 from koemori.server.telemetry import Metrics
 from starlette.testclient import TestClient
 
@@ -32,6 +34,9 @@ class LightPipeline:
     journal: Journal
     store: LocalRecordingStore
     words: str
+    playbooks: Playbooks
+    understands: bool = False
+    """Judge words by the playbook in force, as a real pipeline does."""
     engines: list[FakeEngine] = field(default_factory=list)
 
     @property
@@ -51,6 +56,8 @@ class LightPipeline:
         return FakeListener(text=self.words)
 
     def _make_engine(self, facts: CallFacts) -> Engine:
+        if self.understands:
+            return AssistEngine(facts, self.playbooks.get(facts.locale))
         self.engines.append(FakeEngine())
         return self.engines[-1]
 
@@ -61,10 +68,15 @@ class LightPipeline:
 
 @contextmanager
 def light_service(
-    home: Path, *, words: str = "責任者を出せ", peer: str = "127.0.0.1", **sections: object
+    home: Path,
+    *,
+    words: str = "責任者を出せ",
+    peer: str = "127.0.0.1",
+    understands: bool = False,
+    **sections: object,
 ) -> Iterator[TestClient]:
     """The running application, called from `peer`."""
-    app = light_app(light_settings(home, **sections), words)
+    app = light_app(light_settings(home, **sections), words, understands=understands)
     with TestClient(app, base_url="http://127.0.0.1:8410", client=(peer, 50_000)) as client:
         yield client
 
@@ -78,11 +90,13 @@ def light_settings(home: Path, **sections: object) -> Settings:
     return Settings.model_validate({**places, **sections})
 
 
-def light_app(settings: Settings, words: str = "責任者を出せ") -> FastAPI:
+def light_app(settings: Settings, words: str = "責任者を出せ", *, understands: bool = False) -> FastAPI:
     """The application, not yet started."""
 
     async def open_light(given: Settings, _metrics: Metrics) -> LightPipeline:
         root = given.archive.directory
-        return LightPipeline(Journal(root / JOURNAL_DIRECTORY), LocalRecordingStore(root), words)
+        playbooks = Playbooks(given.assist.playbook_dir)
+        journal, store = Journal(root / JOURNAL_DIRECTORY), LocalRecordingStore(root)
+        return LightPipeline(journal, store, words, playbooks, understands)
 
     return create_app(settings, open_pipeline=open_light, passwords=cheap_passwords())

@@ -36,6 +36,7 @@ from koemori.server.config import Settings
 from koemori.server.db import schema
 from koemori.server.db.call_store import CallRecords
 from koemori.server.db.engine import Database
+from koemori.server.playbooks import Playbooks
 from koemori.server.telemetry import Metrics
 from koemori.server.wire import (
     AlertEvent,
@@ -67,6 +68,7 @@ def cheap_passwords() -> Passwords:
 class NoPipeline:
     """A pipeline that no call ever uses."""
 
+    playbooks: Playbooks = field(default_factory=lambda: Playbooks(None))
     closed: bool = False
 
     @property
@@ -83,9 +85,9 @@ class NoPipeline:
         self.closed = True
 
 
-async def open_no_pipeline(_settings: Settings, _metrics: Metrics) -> NoPipeline:
+async def open_no_pipeline(settings: Settings, _metrics: Metrics) -> NoPipeline:
     """Stands for `Pipeline.open`."""
-    return NoPipeline()
+    return NoPipeline(Playbooks(settings.assist.playbook_dir))
 
 
 @dataclass(slots=True)

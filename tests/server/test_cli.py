@@ -54,7 +54,19 @@ def test_help_and_version_are_quick_to_have() -> None:
 def test_every_command_of_the_contract_is_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["--help"]) == 0
     text = capsys.readouterr().out
-    for name in ("serve", "demo", "replay", "analyze", "recover", "doctor", "db", "user", "weights", "bench"):
+    for name in (
+        "serve",
+        "demo",
+        "replay",
+        "analyze",
+        "recover",
+        "doctor",
+        "db",
+        "user",
+        "weights",
+        "bench",
+        "playbook",
+    ):
         assert f"\n  {name}" in text
 
 

@@ -46,6 +46,10 @@ ALLOWED: dict[str, set[str]] = {
     "getWallboard": {BOSS},
     "listAgents": {BOSS},
     "getPlaybook": EVERYONE,
+    "listPlaybooks": EVERYONE,
+    "listRuleWordings": EVERYONE,
+    "reloadPlaybook": {BOSS},
+    "getAlertRule": {OWNER, BOSS, COUNSEL},
     "postEvent": ANYBODY,
     "getHealth": ANYBODY,
 }
@@ -73,7 +77,11 @@ class Scene:
 
     def ask(self, route: APIRoute, who: str, call_id: str | None = None) -> int:
         path = routers.PREFIX + route.path.removeprefix(routers.PREFIX).format(
-            call_id=call_id or self.call_id, recording_id=self.recording_id, access_id="01ABC"
+            call_id=call_id or self.call_id,
+            recording_id=self.recording_id,
+            access_id="01ABC",
+            alert_id="a-1",
+            rule_id="threat.kill",
         )
         (method,) = route.methods
         body = BODIES.get(str(route.operation_id))
