@@ -79,8 +79,8 @@ class CallListener:
 
     @property
     def finals_from_ms(self) -> int:
-        """Media time before which no final that is still to come ends, over all channels."""
-        return min(ears.policy.finals_from_ms for ears in self._ears.values())
+        """Media time before which nothing that is still to come ends, partials apart, over all channels."""
+        return min(ears.finals_from_ms for ears in self._ears.values())
 
     def push(self, channel: Channel, start_ms: int, samples: NDArray[np.float32]) -> None:
         """Add audio of one channel; never blocks.
@@ -134,7 +134,7 @@ class CallListener:
                     for ears in self._ears.values():
                         ears.end()
                     continue
-                if ended and all(ears.policy.settled for ears in self._ears.values()):
+                if ended and all(ears.settled for ears in self._ears.values()):
                     return
                 await self._wake.wait()
         finally:

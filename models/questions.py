@@ -51,6 +51,8 @@ class ListenerCounts:
     finals_in_advance_used: int = 0
     quarantined: int = 0
     not_assisted_ms: int = 0
+    voice_left_out_ms: int = 0
+    """Speech of the caller whose loudness and pitch were not measured."""
 
 
 @dataclass(slots=True, eq=False)

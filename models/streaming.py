@@ -118,6 +118,11 @@ class StreamingPolicy:
         return self._segmenter.position_ms
 
     @property
+    def utterance_ready(self) -> bool:
+        """True when an utterance waits to be taken."""
+        return any(isinstance(event, Utterance) for event in self._events)
+
+    @property
     def settled(self) -> bool:
         """True when nothing is awaited and no event waits to be taken."""
         return not self._finals and not self._events

@@ -180,4 +180,24 @@ class LoadChanged:
     partial_interval_ms: int
 
 
-TranscriptEvent = Partial | Utterance | Quarantined | NotAssisted | SpeakersFound | LoadChanged
+@dataclass(frozen=True, slots=True)
+class VoiceChanged:
+    """A caller speaks louder than at the beginning of the call, or no longer does; says nothing of why.
+
+    Attributes:
+        since_ms: Where the rise began.
+        end_ms: End of the newest audio it speaks of.
+        raised: False when the rise has ended.
+        level_db: Level above that of the caller's first speech.
+        pitch_semitones: Pitch above it; None where it could not be told.
+    """
+
+    channel: Channel
+    since_ms: int
+    end_ms: int
+    raised: bool
+    level_db: float
+    pitch_semitones: float | None
+
+
+TranscriptEvent = Partial | Utterance | Quarantined | NotAssisted | SpeakersFound | LoadChanged | VoiceChanged
