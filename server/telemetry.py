@@ -165,6 +165,11 @@ class Metrics:
         self.partials_dropped = Counter(
             "koemori_partials_dropped", "Partials skipped because the assist side was late", registry=registry
         )
+        self.voice_left_out = Counter(
+            "koemori_voice_left_out_seconds",
+            "Speech of callers whose loudness was not measured",
+            registry=registry,
+        )
         self.not_assisted = Counter(
             "koemori_not_assisted_seconds",
             "Recorded audio that was not listened to",

@@ -279,6 +279,20 @@ class AssistanceEvent(_Event):
     """New speech between two partials of an utterance; absent where there are none."""
 
 
+class VoiceEvent(_Event):
+    """A caller speaks louder than at the beginning of the call, or no longer does; says nothing of why."""
+
+    type: Literal["voice"] = "voice"
+    speaker: ChannelRole
+    raised: bool
+    since_ms: int
+    """Where the rise began."""
+    level_db: float
+    """Level above that of the speaker's first 30 seconds of speech."""
+    pitch_semitones: float | None
+    """Pitch above it; null where it could not be told."""
+
+
 class WireRecording(_Wire):
     """The sealed recording; `path` is the directory that holds master and manifest."""
 
@@ -352,6 +366,7 @@ WireEvent = Annotated[
     | CaseEvent
     | GapEvent
     | AssistanceEvent
+    | VoiceEvent
     | CallEndedEvent,
     Field(discriminator="type"),
 ]
@@ -370,6 +385,7 @@ EVENT_TYPES = (
     "case",
     "gap",
     "assistance",
+    "voice",
     "call_ended",
 )
 

@@ -14,11 +14,20 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from koemori.assist.types import AgentEdit, AssistInput, CallClosed, CallerKnown, CallFacts, Heard, Tick
+from koemori.assist.types import (
+    AgentEdit,
+    AssistInput,
+    CallClosed,
+    CallerKnown,
+    CallFacts,
+    Heard,
+    Tick,
+    VoiceRaised,
+)
 from koemori.audio.call import CallStarted, Channel
 from koemori.audio.frames import AudioFrame, Gap, GapCause, ms_to_samples, samples_to_ms
 from koemori.audio.resample import ChannelResampler
-from koemori.models.types import LoadChanged, Partial, Timing, TranscriptEvent, Utterance
+from koemori.models.types import LoadChanged, Partial, Timing, TranscriptEvent, Utterance, VoiceChanged
 from koemori.server.calls.callers import CallerFinder
 from koemori.server.calls.emitter import Emitter
 from koemori.server.calls.latency import Cause
@@ -178,6 +187,7 @@ class AssistLane:
     def _count(self) -> None:
         if self._listener is not None:
             self._metrics.partials_dropped.inc(self._listener.counts.partials_dropped)
+            self._metrics.voice_left_out.inc(self._listener.counts.voice_left_out_ms / 1000)
         if self._engine is not None:
             for part, times in self._engine.failures.items():
                 self._metrics.assist_failures.labels(part).inc(times)
@@ -281,6 +291,9 @@ class AssistLane:
         await self._emitter.transcript(event, came_ms)
         if isinstance(event, (Partial, LoadChanged)):
             return
+        if isinstance(event, VoiceChanged):
+            await self._ask(_voice(event), None)
+            return
         state = self._channels[event.channel.index]
         state.settled_ms = max(state.settled_ms, event.end_ms)
         if isinstance(event, Utterance):
@@ -346,6 +359,16 @@ def _heard(event: Utterance) -> Heard:
         start_ms=event.start_ms,
         end_ms=event.end_ms,
         text=event.text,
+    )
+
+
+def _voice(event: VoiceChanged) -> VoiceRaised:
+    return VoiceRaised(
+        at_ms=event.end_ms,
+        since_ms=event.since_ms,
+        level_db=event.level_db,
+        pitch_semitones=event.pitch_semitones,
+        ended=not event.raised,
     )
 
 

@@ -19,6 +19,7 @@ from koemori.models.types import (
     Timing,
     TranscriptEvent,
     Utterance,
+    VoiceChanged,
 )
 from koemori.server.bus import EventSink
 from koemori.server.calls.conversion import EventHead, assist_to_wire
@@ -36,6 +37,7 @@ from koemori.server.wire import (
     QuarantinedEvent,
     SpeakersEvent,
     UtteranceEvent,
+    VoiceEvent,
     WireChannel,
     WireEvent,
     WireLedger,
@@ -138,6 +140,8 @@ class Emitter:
                 interval_ms = None if level in _WITHOUT_PARTIALS else event.partial_interval_ms
                 head = self._head(event.at_ms)
                 await self._emit(AssistanceEvent(**head, level=level, partial_interval_ms=interval_ms))
+            case VoiceChanged():
+                await self._emit(self._voice(event))
             case _:
                 assert_never(event)
 
@@ -211,6 +215,17 @@ class Emitter:
             for run in speaker_runs(event.words)
         )
         return SpeakersEvent(**self._head(event.end_ms), utterance_id=event.utterance_id, runs=runs)
+
+    def _voice(self, event: VoiceChanged) -> VoiceEvent:
+        pitch = event.pitch_semitones
+        return VoiceEvent(
+            **self._head(event.end_ms),
+            speaker=event.channel.role,
+            raised=event.raised,
+            since_ms=event.since_ms,
+            level_db=round(event.level_db, 1),
+            pitch_semitones=None if pitch is None else round(pitch, 1),
+        )
 
     def _quarantined(self, event: Quarantined, came_ms: int | None) -> QuarantinedEvent:
         head = self._head(event.end_ms)

@@ -11,9 +11,9 @@ import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from koemori.models.types import NotAssisted, Quarantined, SpeakersFound, Utterance
+from koemori.models.types import NotAssisted, Quarantined, SpeakersFound, Utterance, VoiceChanged
 
-Final = Utterance | Quarantined | NotAssisted | SpeakersFound
+Final = Utterance | Quarantined | NotAssisted | SpeakersFound | VoiceChanged
 
 
 @dataclass(slots=True)

@@ -32,6 +32,7 @@ from koemori.models.types import (
     SpeakersFound,
     Timing,
     Utterance,
+    VoiceChanged,
     Word,
 )
 from koemori.server.calls.emitter import Emitter
@@ -84,6 +85,8 @@ async def _every_event() -> list[WireEvent]:
     await emitter.gap(Gap(AGENT, 8000, 800, GapCause.LOST, 8000))
     await emitter.transcript(LoadChanged(3600, "partials_reduced", 1500))
     await emitter.transcript(LoadChanged(3900, "shedding", 3000))
+    await emitter.transcript(VoiceChanged(CUSTOMER, 3200, 3950, True, 7.412, 3.08))
+    await emitter.transcript(VoiceChanged(CUSTOMER, 3200, 3990, False, 1.26, None))
     cause = Cause(since_ms=2000, timing=heard, came_ms=4890, asked_ms=4900)
     await emitter.assist(
         Alert(
