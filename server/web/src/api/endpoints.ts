@@ -8,6 +8,7 @@ import type {
   Playbook,
   RecordingDetail,
   RecordingPage,
+  RuleText,
   User,
   VerifyResult,
   Wallboard,
@@ -38,6 +39,9 @@ export const getCase = (callId: string): Promise<CaseRecord> => request(`/cases/
 export const patchCase = (callId: string, values: Record<string, string>): Promise<CaseRecord> =>
   request(`/cases/${id(callId)}`, { method: "PATCH", body: { values } });
 export const getPlaybook = (locale: string): Promise<Playbook> => request("/playbook", { query: { locale } });
+/** The rule behind an alert, as it stood when the alert came. */
+export const getAlertRule = (callId: string, alertId: string): Promise<RuleText> =>
+  request(`/calls/${id(callId)}/alerts/${id(alertId)}/rule`);
 
 export const getWallboard = (): Promise<Wallboard> => request("/wallboard");
 

@@ -24,4 +24,5 @@ export type Waveform = Schemas["Waveform"];
 export type VerifyResult = Schemas["VerifyAnswer"];
 export type WsTicket = Schemas["WsTicket"];
 export type Playbook = Schemas["PlaybookTexts"];
+export type RuleText = Schemas["RuleText"];
 export type PlaybookItem = Schemas["ChecklistItem"];

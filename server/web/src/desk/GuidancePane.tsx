@@ -5,6 +5,7 @@ import type { Playbook } from "../api/types";
 import { clock } from "../i18n/format";
 import type { CallState } from "../live/callState";
 import type { EditState } from "../live/caseEdits";
+import { RuleDisclosure } from "../ui/RuleDisclosure";
 import { SeverityBadge } from "../ui/Severity";
 import { codeWord } from "../ui/words";
 import classes from "./Guidance.module.css";
@@ -144,6 +145,9 @@ function Card({ call, playbook, card, index, count, onNext, onShow }: CardProps)
           {card.source}
         </dd>
       </dl>
+      {alert !== null && (
+        <RuleDisclosure key={alert.alert_id} callId={call.callId} alertId={alert.alert_id} />
+      )}
       {count > 1 && (
         <p className={classes.turn}>
           <span>{t("desk.guidance.count", { index: index + 1, count })}</span>

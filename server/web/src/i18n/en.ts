@@ -1,4 +1,5 @@
 import { enRecordings } from "./en.recordings";
+import { enRule } from "./en.rule";
 import type { Messages } from "./ja";
 
 export const en: Messages = {
@@ -333,4 +334,5 @@ export const en: Messages = {
     back: "To the board",
   },
   recordings: enRecordings,
+  rule: enRule,
 };

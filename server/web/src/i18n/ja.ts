@@ -1,4 +1,5 @@
 import { jaRecordings } from "./ja.recordings";
+import { jaRule } from "./ja.rule";
 
 export const ja = {
   app: { name: "Koemori 声守", tagline: "通話を記録し、応対を支える" },
@@ -332,6 +333,7 @@ export const ja = {
     back: "状況板へ",
   },
   recordings: jaRecordings,
+  rule: jaRule,
 };
 
 export type Messages = typeof ja;
