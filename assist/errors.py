@@ -1,7 +1,8 @@
 """The assist branch of the error tree.
 
 AssistError
-└── PlaybookError             a playbook file that does not fit the schema: file, line, what was expected
+├── PlaybookError             a playbook file that does not fit the schema: file, line, what was expected
+└── OpinionError              a file of the second opinion that does not fit: file, what was expected
 """
 
 from __future__ import annotations
@@ -25,5 +26,17 @@ class PlaybookError(AssistError):
         super().__init__(f"{place}: expected {expected}; got {came}")
         self.file = file
         self.line = line
+        self.expected = expected
+        self.came = came
+
+
+class OpinionError(AssistError):
+    """A file of the second opinion's model that does not fit its card or this version."""
+
+    code = "second-opinion"
+
+    def __init__(self, file: str, expected: str, came: str) -> None:
+        super().__init__(f"{file}: expected {expected}; got {came}")
+        self.file = file
         self.expected = expected
         self.came = came

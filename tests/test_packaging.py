@@ -14,7 +14,7 @@ pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("audio", "models", "assist", "server")
-SHIPPED = {".py", ".toml", ".sql", ".typed", ".mako"}
+SHIPPED = {".py", ".toml", ".sql", ".typed", ".mako", ".npz"}
 NOT_SOURCES = shutil.ignore_patterns("node_modules", "__pycache__", "src")
 
 

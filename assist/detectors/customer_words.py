@@ -1,4 +1,7 @@
-"""Harassment and danger in the customer's words, by the rules of the lexicon.
+"""Harassment and danger in the customer's words, by the lexicon's rules and a statistical second opinion.
+
+The opinion, where the call has one, makes a notice of a rule's warning that is most likely a false alarm, and
+raises an alert where no rule warned. Without it the rules judge alone.
 
 Context: rough words that are only a notice become a warning when the agent has already asked the caller to
 stop; a demand for money in the same breath as a threat is a danger (刑法249条).
@@ -12,7 +15,9 @@ from koemori.assist.alerts import alert_of, best_per_category
 from koemori.assist.context import CallView
 from koemori.assist.playbooks.lexicon import Lexicon
 from koemori.assist.rules import RuleMatch, utterance
-from koemori.assist.types import CallFacts, Category, Finding, Heard, Severity, Tick
+from koemori.assist.second_opinion.deciding import is_vetoed, raised, veto_explanation
+from koemori.assist.second_opinion.model import Judgement, SecondOpinion
+from koemori.assist.types import Alert, CallFacts, Category, Finding, Heard, Severity, Tick
 from koemori.audio.call import ChannelRole
 
 _WARNING_LASTS: Final = 8
@@ -56,15 +61,35 @@ class CustomerWordsDetector:
         if not isinstance(event, Heard) or event.speaker is ChannelRole.AGENT:
             return []
         matches = best_per_category(utterance(event.text, self._lexicon).matches(self._rules))
+        judgement = (
+            None
+            if call.opinion is None
+            else call.opinion.judge(event.text, [(m.rule.category, m.rule.severity) for m in matches])
+        )
+        if call.opinion is None or judgement is None:
+            return [*self._alerts(matches, event, call)]
+        vetoed = [m for m in matches if is_vetoed(call.opinion, judgement, m.rule.severity)]
+        found = self._alerts([m for m in matches if m not in vetoed], event, call)
+        found += [self._notice(m, event, call.opinion, judgement) for m in vetoed]
+        if vetoed or any(alert.severity >= Severity.WARNING for alert in found):
+            return [*found]
+        alert = raised(call.opinion, judgement, event)
+        return [*found] if alert is None else [*(a for a in found if a.category is not alert.category), alert]
+
+    def _alerts(self, matches: list[RuleMatch], event: Heard, call: CallView) -> list[Alert]:
         if not matches:
             return []
         warned = self._was_warned(call)
         violent = any(m.rule.category in _VIOLENT and m.rule.severity >= Severity.WARNING for m in matches)
-        matches = _without_echoes(matches)
         return [
             alert_of(m.rule, event, m.quote, self._severity(m, warned=warned, violent=violent))
-            for m in matches
+            for m in _without_echoes(matches)
         ]
+
+    @staticmethod
+    def _notice(match: RuleMatch, event: Heard, opinion: SecondOpinion, judgement: Judgement) -> Alert:
+        why = veto_explanation(opinion, judgement, match.rule.why)
+        return alert_of(match.rule, event, match.quote, Severity.NOTICE, why)
 
     @staticmethod
     def _severity(match: RuleMatch, *, warned: bool, violent: bool) -> Severity:

@@ -18,6 +18,7 @@ from koemori.assist.engine import AssistEngine
 from koemori.assist.playbooks.load import load_playbook
 from koemori.assist.playbooks.schema import Playbook
 from koemori.assist.rules import utterance
+from koemori.assist.second_opinion import SecondOpinion, load_opinion
 from koemori.assist.similarity import meaning
 from koemori.assist.types import (
     AGENT_SIDE,
@@ -108,18 +109,20 @@ class Score:
         }
 
 
-def observe(playbook: Playbook, text: str, speaker: str) -> list[Alert]:
+def observe(playbook: Playbook, text: str, speaker: str, opinion: SecondOpinion | None = None) -> list[Alert]:
     """Alerts for one utterance without context."""
-    engine = AssistEngine(CallFacts("bench"), playbook)
+    engine = AssistEngine(CallFacts("bench"), playbook, opinion)
     heard = Heard("0-0", ChannelRole(speaker), 0, 4000, text)
     return [event for event in engine.push(heard) if isinstance(event, Alert)]
 
 
-def score_utterances(rows: Iterable[dict[str, Any]], playbook: Playbook) -> Score:
+def score_utterances(
+    rows: Iterable[dict[str, Any]], playbook: Playbook, opinion: SecondOpinion | None = None
+) -> Score:
     """Score rows; severity 1 (grey) is counted apart, agent rows only by category."""
     score = Score()
     for row in rows:
-        alerts = observe(playbook, row["text"], row["speaker"])
+        alerts = observe(playbook, row["text"], row["speaker"], opinion)
         if row["speaker"] == "agent":
             _score_agent(score, row, {a.category.value for a in alerts})
             continue
@@ -162,9 +165,11 @@ def _score_shares(score: Score, row: dict[str, Any], alerted: bool) -> None:
         score.share("false_alarms.plain", alerted)
 
 
-def play(call: dict[str, Any], playbook: Playbook, text_key: str) -> dict[int, list[AssistEvent]]:
+def play(
+    call: dict[str, Any], playbook: Playbook, text_key: str, opinion: SecondOpinion | None = None
+) -> dict[int, list[AssistEvent]]:
     """Push a scripted call through the engine; events by turn, the closing ones under -1."""
-    engine = AssistEngine(CallFacts(call["id"]), playbook)
+    engine = AssistEngine(CallFacts(call["id"]), playbook, opinion)
     events: dict[int, list[AssistEvent]] = {}
     end_ms = 0
     for turn in call["turns"]:
@@ -177,10 +182,12 @@ def play(call: dict[str, Any], playbook: Playbook, text_key: str) -> dict[int, l
     return events
 
 
-def score_call(call: dict[str, Any], playbook: Playbook, text_key: str) -> dict[str, Any]:
+def score_call(
+    call: dict[str, Any], playbook: Playbook, text_key: str, opinion: SecondOpinion | None = None
+) -> dict[str, Any]:
     """Compare one call with its gold."""
     gold = call["gold"]
-    events = play(call, playbook, text_key)
+    events = play(call, playbook, text_key, opinion)
     alerts = [(turn, e) for turn, found in events.items() for e in found if isinstance(e, Alert)]
     harassing = {e.category.value for _, e in alerts if e.harassment}
     turns = sorted(
@@ -234,7 +241,10 @@ def summarize_calls(calls: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def measure_speed(
-    rows: list[dict[str, Any]], calls: list[dict[str, Any]], playbook: Playbook
+    rows: list[dict[str, Any]],
+    calls: list[dict[str, Any]],
+    playbook: Playbook,
+    opinion: SecondOpinion | None = None,
 ) -> dict[str, float]:
     """CPU milliseconds per utterance: customer rules on unseen text, and the whole engine on the calls."""
     rules = [rule for rule in playbook.lexicon.rules if not rule.of_agent]
@@ -246,7 +256,7 @@ def measure_speed(
     meaning("読み込み", "済み")
     engine_ms: list[float] = []
     for call in calls:
-        engine = AssistEngine(CallFacts("speed"), playbook)
+        engine = AssistEngine(CallFacts("speed"), playbook, opinion)
         for turn in call["turns"]:
             end_ms = round(turn["end"] * 1000)
             heard = Heard(
@@ -268,20 +278,27 @@ def measure(corpus: Path, settings: AssistSettings) -> dict[str, Any]:
 
     Raises:
         UnusableInputError: The folder holds no labelled utterances and no calls, or one that cannot be read.
+        OpinionError: The second opinion's model does not fit.
     """
     playbook = load_playbook(settings.locale, settings.playbook_dir)
+    opinion = load_opinion() if settings.second_opinion else None
     rows = [row for path in sorted(corpus.glob("utterances*.jsonl")) for row in read_rows(path)]
     calls = [
         read_json(path, path.read_text(encoding="utf-8")) for path in sorted(corpus.glob("calls/c*.json"))
     ]
     if not rows and not calls:
         raise UnusableInputError(corpus.name, "a folder with utterances*.jsonl or calls/c*.json", "neither")
-    scored = {key: [score_call(call, playbook, key) for call in calls] for key in ("text", "text_asr")}
+    scored = {
+        key: [score_call(call, playbook, key, opinion) for call in calls] for key in ("text", "text_asr")
+    }
+    rules_alone = {} if opinion is None else {"rules_alone": score_utterances(rows, playbook).figures()}
     return {
         "playbook_version": playbook.version,
+        "second_opinion": None if opinion is None else opinion.version,
         "rows": len(rows),
-        "speed": measure_speed(rows, calls, playbook),
-        "utterances": score_utterances(rows, playbook).figures(),
+        "speed": measure_speed(rows, calls, playbook, opinion),
+        "utterances": score_utterances(rows, playbook, opinion).figures(),
+        **rules_alone,
         "calls": {key: summarize_calls(found) for key, found in scored.items()},
         "call_details": scored,
     }
@@ -309,6 +326,8 @@ def table(result: dict[str, Any]) -> str:
     lines = [f"playbook {result['playbook_version']}, {result['rows']} utterances, {result['speed']}", ""]
     overall = result["utterances"]["overall"]
     lines.append(f"alerts: precision {overall['precision']} recall {overall['recall']} {overall}")
+    if "rules_alone" in result:
+        lines.append(f"rules alone: {result['rules_alone']['overall']}")
     lines += [
         f"  {name:28} {share['alerts']:3}/{share['rows']:3}  {share['rate']}"
         for name, share in result["utterances"]["shares"].items()

@@ -26,6 +26,7 @@ from koemori.server.telemetry import Metrics, observe_pool
 
 if TYPE_CHECKING:
     from koemori.assist.playbooks.schema import Playbook
+    from koemori.assist.second_opinion import SecondOpinion
     from koemori.audio.journal import Journal, JournalHead
     from koemori.models.diarizer import PyannoteDiarizer
     from koemori.models.listener import CallListener
@@ -55,6 +56,7 @@ class Pipeline:
         Raises:
             ModelError: The weights cannot be had, or a file of words does not fit.
             PlaybookError: A playbook file does not fit.
+            OpinionError: The second opinion's model does not fit.
             JournalError: Another process records into this archive, or the disk refuses.
         """
         from koemori.models.vad_batcher import VadBatcher
@@ -72,7 +74,8 @@ class Pipeline:
             vad = VadBatcher(await asyncio.to_thread(_open_vad))
             diarizer = await open_diarizer(settings, progress)
             on_failure.push_async_callback(diarizer.aclose)
-            await asyncio.to_thread(_warm_up, playbook)
+            opinion = await asyncio.to_thread(_open_opinion, settings)
+            await asyncio.to_thread(_warm_up, playbook, opinion)
             observe_pool(metrics, pool)
             store = LocalRecordingStore(settings.archive.directory)
             on_failure.pop_all()
@@ -82,7 +85,7 @@ class Pipeline:
             return around(listener_for(started, settings, vad, pool, prompts), started)
 
         in_force = partial(playbooks.get, settings.assist.locale)
-        ports = _ports(journal, store, make_listener, in_force)
+        ports = _ports(journal, store, make_listener, in_force, opinion)
         return cls(journal, store, pool, vad, diarizer, playbooks, ports)
 
     async def aclose(self) -> None:
@@ -129,7 +132,13 @@ def _open_vad() -> VoiceActivityDetector:
     return SileroVad()
 
 
-def _warm_up(playbook: Playbook) -> None:
+def _open_opinion(settings: Settings) -> SecondOpinion | None:
+    from koemori.assist.second_opinion import load_opinion
+
+    return load_opinion() if settings.assist.second_opinion else None
+
+
+def _warm_up(playbook: Playbook, opinion: SecondOpinion | None) -> None:
     """Load dictionary and sentence vectors now: in a call they would hold up every call for seconds."""
     from koemori.assist.engine import AssistEngine
     from koemori.assist.similarity import meaning
@@ -138,7 +147,7 @@ def _warm_up(playbook: Playbook) -> None:
 
     first, second = "責任者を出してください。", "上の方に代わってください。"
     meaning(first, second)
-    engine = AssistEngine(CallFacts(call_id="warm-up"), playbook)
+    engine = AssistEngine(CallFacts(call_id="warm-up"), playbook, opinion)
     engine.push(Heard("1-0", ChannelRole.CUSTOMER, 0, 900, first))
 
 
@@ -147,6 +156,7 @@ def _ports(
     store: LocalRecordingStore,
     make_listener: Callable[[CallStarted], Listener],
     playbook_in_force: Callable[[], Playbook],
+    opinion: SecondOpinion | None,
 ) -> CallPorts:
     from koemori.assist.engine import AssistEngine
     from koemori.server.archive.sealing import seal
@@ -162,6 +172,6 @@ def _ports(
         journal.release(call_id)
 
     def make_engine(facts: CallFacts) -> Engine:
-        return AssistEngine(facts, playbook_in_force())
+        return AssistEngine(facts, playbook_in_force(), opinion)
 
     return CallPorts(open_recorder, seal_recording, release, make_listener, make_engine)

@@ -31,11 +31,13 @@ def analyze(
 
     from koemori.assist.engine import AssistEngine
     from koemori.assist.playbooks.load import load_playbook
+    from koemori.assist.second_opinion import load_opinion
     from koemori.server.calls.analyze import Analysis
     from koemori.server.wire import encode
 
     playbook = load_playbook(settings.assist.locale, settings.assist.playbook_dir)
-    analysis = Analysis(lambda facts: AssistEngine(facts, playbook), settings.assist.locale)
+    opinion = load_opinion() if settings.assist.second_opinion else None
+    analysis = Analysis(lambda facts: AssistEngine(facts, playbook, opinion), settings.assist.locale)
     for path in paths:
         for line in _lines(path):
             for event in analysis.hear(line):

@@ -15,9 +15,9 @@ def test_near_verbatim_demands_overlap() -> None:
 
 def test_without_embeddings_there_is_no_meaning(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(similarity, "_model", [None])
-    similarity._embed.cache_clear()
+    similarity.embed.cache_clear()
     assert similarity.meaning("返金して", "お金を返して") is None
-    similarity._embed.cache_clear()
+    similarity.embed.cache_clear()
 
 
 def test_a_paraphrase_is_nearer_than_another_demand() -> None:

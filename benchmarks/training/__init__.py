@@ -1,0 +1,1 @@
+"""Training and scoring of the statistical second opinion (`assist/second_opinion`)."""

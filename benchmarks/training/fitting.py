@@ -1,0 +1,176 @@
+"""Fitting the second opinion: heads on words, then a joining step on words and rules.
+
+Everything that is chosen (the joining step, its calibration, the thresholds) is fitted on scores of
+utterances whose author the heads had not read and the rules had not seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from koemori.assist.alerts import best_per_category
+from koemori.assist.playbooks.lexicon import Lexicon
+from koemori.assist.rules import utterance
+from koemori.assist.second_opinion.features import SIZE, features_of
+from koemori.assist.second_opinion.model import ALERT, DANGER, RuleFinding, Weights, joined_inputs
+from koemori.assist.similarity import embed
+from koemori.assist.types import Severity
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix, hstack
+from sklearn.linear_model import LogisticRegression
+
+from benchmarks.training.corpus import AUTHORS, CUSTOMER_CODES, Row
+
+Floats = NDArray[np.float32]
+Flags = NDArray[np.bool_]
+_SEED: Final = 20_261
+_STRENGTH: Final = {"alert": 5.0, "danger": 3.0, "category": 5.0, "joined": 1.0}
+"""Inverse regularisation of each step, chosen by leaving one author out."""
+_GREY_WEIGHT: Final = 0.3
+"""Rows of severity 1 count as harmless with this weight: they should not alert, but are no clear case."""
+_FEWEST: Final = 12
+"""Rows that a category needs to get a head of its own."""
+_MOST_STEPS: Final = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """All rows, read once.
+
+    Attributes:
+        inputs: `(n, SIZE + 512)`: n-grams, then the embedding at length 1.
+        found: What the rules find in each row.
+    """
+
+    rows: tuple[Row, ...]
+    inputs: csr_matrix
+    found: tuple[tuple[RuleFinding, ...], ...]
+
+    @property
+    def all_rows(self) -> Flags:
+        """Every row chosen."""
+        return np.ones(len(self.rows), dtype=np.bool_)
+
+    def from_sources(self, *sources: str) -> Flags:
+        """Which rows come from these sources."""
+        return np.array([row.source in sources for row in self.rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """Linear heads: `scores = inputs @ weights + bias`."""
+
+    names: tuple[str, ...]
+    weights: NDArray[np.float64]
+    bias: NDArray[np.float64]
+
+    def scores(self, inputs: csr_matrix) -> Floats:
+        """Shape `(n, h)`."""
+        found: Floats = np.asarray(inputs @ self.weights + self.bias, dtype=np.float32)
+        return found
+
+
+def read_sample(rows: Sequence[Row], lexicon: Lexicon) -> Sample:
+    """Features and rule findings of every row."""
+    places: list[int] = []
+    values: list[float] = []
+    ends = [0]
+    vectors: list[Floats] = []
+    for row in rows:
+        features = features_of(row.text)
+        places.extend(features.buckets.tolist())
+        values.extend(features.values.tolist())
+        ends.append(len(places))
+        vector = embed(row.text)
+        if vector is None:
+            raise RuntimeError("training needs the sentence embeddings")
+        vectors.append(vector / (float(np.linalg.norm(vector)) or 1.0))
+    ngrams = csr_matrix((values, places, ends), shape=(len(rows), SIZE))
+    return Sample(
+        tuple(rows),
+        hstack([ngrams, csr_matrix(np.stack(vectors))]).tocsr(),
+        tuple(rule_findings(row.text, lexicon) for row in rows),
+    )
+
+
+def rule_findings(text: str, lexicon: Lexicon) -> tuple[RuleFinding, ...]:
+    """What the customer's rules find, as the detector hands it to the opinion."""
+    rules = [rule for rule in lexicon.rules if not rule.of_agent]
+    matches = best_per_category(utterance(text, lexicon).matches(rules))
+    return tuple((match.rule.category, match.rule.severity) for match in matches)
+
+
+def fit_heads(sample: Sample, chosen: Flags) -> Heads:
+    """Heads for alert, danger and every category with enough rows among the chosen."""
+    rows = [row for row, use in zip(sample.rows, chosen, strict=True) if use]
+    inputs = sample.inputs[chosen]
+    weights = np.array([_GREY_WEIGHT if row.severity == Severity.NOTICE else 1.0 for row in rows])
+    fits = [
+        _fit(inputs, np.array([row.alert for row in rows]), weights, "alert"),
+        _fit(inputs, np.array([row.severity == Severity.DANGER for row in rows]), weights, "danger"),
+    ]
+    columns = [fit.coef_[0] for fit in fits]
+    bias = [float(fit.intercept_[0]) for fit in fits]
+    pairs = [(place, label) for place, row in enumerate(rows) for label in sorted(row.labels)]
+    counts = {code: sum(label == code for _, label in pairs) for code in sorted(CUSTOMER_CODES)}
+    pairs = [pair for pair in pairs if counts[pair[1]] >= _FEWEST]
+    places, labels = [place for place, _ in pairs], [label for _, label in pairs]
+    categories = _fit(inputs[places], np.array(labels), None, "category")
+    return Heads(
+        (ALERT, DANGER, *(str(name) for name in categories.classes_)),
+        np.column_stack([*columns, *categories.coef_]),
+        np.array([*bias, *categories.intercept_]),
+    )
+
+
+def _fit(inputs: Any, wanted: NDArray[Any], weights: NDArray[Any] | None, step: str) -> LogisticRegression:
+    model = LogisticRegression(
+        C=_STRENGTH[step], max_iter=_MOST_STEPS, random_state=_SEED, class_weight="balanced"
+    )
+    return model.fit(inputs, wanted, sample_weight=weights)
+
+
+def quantised(heads: Heads, joining: LogisticRegression, danger: LogisticRegression) -> Weights:
+    """The model as it is stored: n-gram weights in eight bits per head, the rest in floats."""
+    ngrams, meaning = heads.weights[:SIZE], heads.weights[SIZE:]
+    scale = np.abs(ngrams).max(axis=0) / 127
+    return Weights(
+        heads=heads.names,
+        ngrams=np.round(ngrams / scale).astype(np.int8),
+        scale=scale.astype(np.float32),
+        meaning=meaning.astype(np.float16),
+        bias=heads.bias.astype(np.float32),
+        joined=joining.coef_[0].astype(np.float32),
+        joined_bias=float(joining.intercept_[0]),
+        danger=np.array([danger.coef_[0, 0], danger.intercept_[0]], dtype=np.float32),
+    )
+
+
+def left_out_scores(sample: Sample) -> dict[str, tuple[Heads, Floats]]:
+    """For each author: heads that never read this author, and their scores of this author's rows."""
+    found: dict[str, tuple[Heads, Floats]] = {}
+    for author in AUTHORS:
+        held = sample.from_sources(author)
+        if held.any():
+            heads = fit_heads(sample, ~held)
+            found[author] = heads, heads.scores(sample.inputs[held])
+    return found
+
+
+def joined_matrix(scores: Floats, names: Sequence[str], found: Sequence[Sequence[RuleFinding]]) -> Floats:
+    """Inputs of the joining step, one line a row."""
+    return np.stack([joined_inputs(line, names, of) for line, of in zip(scores, found, strict=True)])
+
+
+def fit_joining(inputs: Floats, alerts: Flags) -> LogisticRegression:
+    """The calibrated step from scores and rules to the probability of an alert."""
+    model = LogisticRegression(C=_STRENGTH["joined"], max_iter=_MOST_STEPS, random_state=_SEED)
+    return model.fit(inputs, alerts)
+
+
+def fit_danger(scores: Floats, dangers: Flags) -> LogisticRegression:
+    """Platt's step for the danger score (Platt 1999)."""
+    return LogisticRegression(C=1e3, max_iter=_MOST_STEPS).fit(scores[:, 1:2], dangers)

