@@ -123,8 +123,8 @@ describe("the line", () => {
     for (const event of all.slice(4)) newest().say(event);
     expect(stateOf(line)?.utterances).toHaveLength(2);
     expect(stateOf(line)?.alerts).toHaveLength(1);
-    expect(stateOf(line)?.ended?.seq).toBe(15);
-    expect(stateOf(line)?.contiguousSeq).toBe(15);
+    expect(stateOf(line)?.ended?.seq).toBe(17);
+    expect(stateOf(line)?.contiguousSeq).toBe(17);
   });
 
   test("waits longer from try to try, and not at all once the network is back", async () => {

@@ -14,6 +14,7 @@ import type {
   Speakers,
   Stages,
   Utterance,
+  VoiceChange,
 } from "../src/api/events";
 
 export const CALL = "call-1";
@@ -134,6 +135,17 @@ export const assistance = (event: Some<Assistance>): Assistance => ({
   ...event,
 });
 
+export const voice = (event: Some<VoiceChange>): VoiceChange => ({
+  ...base(event.seq * 1000),
+  type: "voice",
+  speaker: "customer",
+  raised: true,
+  since_ms: event.seq * 1000 - 1500,
+  level_db: 7.4,
+  pitch_semitones: 3.1,
+  ...event,
+});
+
 /** Stages that sum to `total_ms`; what is not given went into the decoder. */
 export const stages = (totalMs: number, given: Partial<Stages> = {}): Stages => {
   const known = { arrive_ms: 0, vad_ms: 0, queue_ms: 0, encode_ms: 0, merge_ms: 0, deliver_ms: 0, ...given };
@@ -183,7 +195,9 @@ export const wholeCall = (): CallEvent[] => [
   caseRevision({ seq: 12, fields: { customer_name: field("小野寺剛") } }),
   assistance({ seq: 13 }),
   assistance({ seq: 14, level: "normal" }),
-  ended({ seq: 15 }),
+  voice({ seq: 15 }),
+  voice({ seq: 16, raised: false }),
+  ended({ seq: 17 }),
 ];
 
 export const speakers = (event: Some<Speakers>): Speakers => ({

@@ -20,6 +20,7 @@ export type FieldValue = Schemas["WireFieldValue"];
 export type CaseRevision = Schemas["CaseEvent"];
 export type Gap = Schemas["GapEvent"];
 export type Assistance = Schemas["AssistanceEvent"];
+export type VoiceChange = Schemas["VoiceEvent"];
 export type AssistanceLevel = Assistance["level"];
 export type Stages = Schemas["WireStages"];
 export type LedgerChannel = Schemas["LedgerChannel"];
@@ -41,6 +42,7 @@ const TYPES: ReadonlySet<string> = new Set<CallEvent["type"]>([
   "case",
   "gap",
   "assistance",
+  "voice",
   "call_ended",
 ]);
 

@@ -13,6 +13,7 @@ import { CallAssistance } from "../desk/CallAssistance";
 import { Conversation } from "../live/Conversation";
 import { useCall, useDesk } from "../live/DeskLineContext";
 import { textLatency } from "../live/textLatency";
+import { VoiceChip } from "../live/VoiceChip";
 import { LanguageSwitch } from "../ui/LanguageSwitch";
 import { Problem } from "../ui/Notice";
 import { TopBar } from "../ui/TopBar";
@@ -44,6 +45,7 @@ export function BoardCallPage() {
   return (
     <div className={classes.page}>
       <TopBar title={<CallTitle about={about} call={call} />}>
+        <VoiceChip call={call} line={line} />
         <Link to="/board" className={classes.back} data-testid="back-to-board">
           ← {t("board.back")}
         </Link>

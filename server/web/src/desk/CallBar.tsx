@@ -6,6 +6,7 @@ import { clock, localTime } from "../i18n/format";
 import type { CallState } from "../live/callState";
 import type { LineState } from "../live/liveSocket";
 import { textLatency } from "../live/textLatency";
+import { VoiceChip } from "../live/VoiceChip";
 import { LanguageSwitch } from "../ui/LanguageSwitch";
 import { useProblemText } from "../ui/Notice";
 import classes from "./Desk.module.css";
@@ -53,6 +54,7 @@ export function CallBar(props: BarProps) {
   const recording = isKnown ? recordingState(call, callMs) : "unknown";
   return (
     <>
+      <VoiceChip call={call} line={line} />
       {about?.queue != null && (
         <span className={classes.queue} title={`${t("desk.queue")}: ${about.queue}`} data-testid="queue">
           {about.queue}

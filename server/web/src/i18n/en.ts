@@ -86,11 +86,17 @@ export const en: Messages = {
   },
   assistance: {
     partials_reduced: "Busy: less text while people speak",
-    partials_off: "Busy: text comes when a speaker has finished",
-    large_windows: "Busy: text comes late and in longer pieces",
-    shedding: "Busy: part of the call is left without text",
+    partials_off: "Busy: text comes when a speaker has finished; loudness is not measured",
+    large_windows: "Busy: text comes late and in longer pieces; loudness is not measured",
+    shedding: "Busy: part of the call is left without text; loudness is not measured",
     recording_continues: "Recording goes on",
     recording_untouched: "Recordings are not affected",
+  },
+  voice: {
+    raised: "Raised voice",
+    level: "{{db}} dB",
+    pitch: "{{semitones}} st",
+    help: "Loudness and pitch against the caller's own first 30 seconds of speech, since {{since}}. Says nothing of feelings.",
   },
   desk: {
     title: "Agent desk",

@@ -65,3 +65,10 @@ export function dayAndTime(iso: string, language: string, now = new Date()): str
 export function percent(share: number): string {
   return String(Math.round(share * 100));
 }
+
+/** A difference in whole numbers, with its sign: `+7`, `−2`, `±0`. */
+export function signed(value: number): string {
+  const whole = Math.round(value);
+  if (whole === 0) return "±0";
+  return whole > 0 ? `+${whole}` : `−${-whole}`;
+}

@@ -89,11 +89,17 @@ export const ja = {
   },
   assistance: {
     partials_reduced: "混雑のため途中の文字を減らしています",
-    partials_off: "混雑のため、文字は話し終わってから出ます",
-    large_windows: "混雑のため、文字が遅れてまとめて出ます",
-    shedding: "混雑のため一部を文字にできません",
+    partials_off: "混雑のため、文字は話し終わってから出ます。声量は測っていません",
+    large_windows: "混雑のため、文字が遅れてまとめて出ます。声量は測っていません",
+    shedding: "混雑のため一部を文字にできません。声量は測っていません",
     recording_continues: "録音は続いています",
     recording_untouched: "録音に影響はありません",
+  },
+  voice: {
+    raised: "声量上昇",
+    level: "{{db}} dB",
+    pitch: "{{semitones}} 半音",
+    help: "通話のはじめ30秒の本人の声と比べた音の大きさと高さです。{{since}} から。感情を表すものではありません。",
   },
   desk: {
     title: "応対デスク",

@@ -13,6 +13,7 @@ import type {
   Repetition,
   Speakers,
   Utterance,
+  VoiceChange,
 } from "../api/events";
 
 /** An item of the checklist as last heard. */
@@ -52,6 +53,8 @@ export interface CallState {
   mediaMs: number;
   /** What the recogniser last said it sheds; null until it says anything. */
   assistance: Assistance | null;
+  /** What was last said of the loudness of the caller's voice; null until it rose for the first time. */
+  voice: VoiceChange | null;
 }
 
 export function emptyCall(callId: string): CallState {
@@ -74,6 +77,7 @@ export function emptyCall(callId: string): CallState {
     caseRevision: null,
     mediaMs: 0,
     assistance: null,
+    voice: null,
   };
 }
 
@@ -144,6 +148,7 @@ const APPLY: Apply = {
   case: (state, event) => ({ ...state, caseRevision: newer(state.caseRevision, event) }),
   gap: (state, event) => ({ ...state, gaps: insertByStart(state.gaps, event) }),
   assistance: (state, event) => ({ ...state, assistance: newer(state.assistance, event) }),
+  voice: (state, event) => ({ ...state, voice: newer(state.voice, event) }),
   call_ended: (state, event) => ({
     ...state,
     ended: event,
