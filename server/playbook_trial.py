@@ -14,15 +14,11 @@ from koemori.audio.call import ChannelRole
 from koemori.server.db.repositories import utterances
 
 if TYPE_CHECKING:
-    from koemori.assist.playbooks.schema import Playbook
     from koemori.server.db.engine import Database
 
 
-def try_playbook(
-    database: Database, tried: Playbook, in_force: Playbook, since: datetime | None, examples: int
-) -> PlaybookTrial:
-    """Run both playbooks over every call that is over and began at `since` or later."""
-    trial = PlaybookTrial(tried, in_force, examples)
+def try_playbook(database: Database, trial: PlaybookTrial, since: datetime | None = None) -> None:
+    """Let a trial hear every call that is over and began at `since` or later."""
     for call_id in utterances.ended_calls(database, since):
         call = trial.begin(call_id)
         for row in utterances.of_call(database, call_id):
@@ -30,7 +26,6 @@ def try_playbook(
             speaker = ChannelRole(row.speaker)
             call.hear(Heard(row.utterance_id, speaker, row.start_ms, row.end_ms, row.text))
         trial.end(call)
-    return trial
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def test_there_are_commands_to_check() -> None:
 )
 def test_documented_command_and_its_options_exist(page: str, words: list[str]) -> None:
     names = [word for word in words if re.fullmatch(r"[a-z]+", word)]
-    group = names[:2] if names[0] in {"db", "user", "weights", "bench"} else names[:1]
+    group = names[:2] if names[0] in {"db", "user", "weights", "bench", "playbook"} else names[:1]
     shown = subprocess.run(
         [sys.executable, "-m", "koemori", *group, "--help"], capture_output=True, text=True, check=False
     )

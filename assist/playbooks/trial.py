@@ -13,6 +13,7 @@ from typing import Final, Literal
 from koemori.assist.engine import AssistEngine
 from koemori.assist.playbooks.records import rule_records
 from koemori.assist.playbooks.schema import Playbook
+from koemori.assist.second_opinion import SecondOpinion
 from koemori.assist.types import Alert, AssistEvent, CallFacts, Guidance, Heard, Tick
 
 _TICK_MS: Final = 1000
@@ -64,10 +65,10 @@ class RuleTrial:
 class CallTrial:
     """One call under both playbooks; give it every utterance in order, then ask for the hits."""
 
-    def __init__(self, call_id: str, tried: Playbook, in_force: Playbook) -> None:
+    def __init__(self, call_id: str, tried: AssistEngine, in_force: AssistEngine) -> None:
         self._call_id = call_id
-        self._tried = AssistEngine(CallFacts(call_id=call_id), tried)
-        self._in_force = AssistEngine(CallFacts(call_id=call_id), in_force)
+        self._tried = tried
+        self._in_force = in_force
         self._now_ms = 0
         self._texts: dict[str, str] = {}
         self._newest: Heard | None = None
@@ -146,11 +147,19 @@ class PlaybookTrial:
         tried: The playbook to be tried.
         in_force: What it is compared with.
         examples: How many hits of each rule are kept to look at.
+        opinion: The judge beside the rules, where live calls have one.
     """
 
-    def __init__(self, tried: Playbook, in_force: Playbook, examples: int = 5) -> None:
+    def __init__(
+        self,
+        tried: Playbook,
+        in_force: Playbook,
+        examples: int = 5,
+        opinion: SecondOpinion | None = None,
+    ) -> None:
         self._playbook = tried.awake()
         self._reference = in_force
+        self._opinion = opinion
         self._examples = examples
         self.calls = self.utterances = self.alerts = self.alerts_in_force = self.failures = 0
         self._rules: dict[tuple[bool, str], RuleTrial] = {
@@ -167,7 +176,11 @@ class PlaybookTrial:
 
     def begin(self, call_id: str) -> CallTrial:
         """A call; hand it to `end` when it has heard everything."""
-        return CallTrial(call_id, self._playbook, self._reference)
+        return CallTrial(
+            call_id,
+            AssistEngine(CallFacts(call_id=call_id), self._playbook, self._opinion),
+            AssistEngine(CallFacts(call_id=call_id), self._reference, self._opinion),
+        )
 
     def end(self, call: CallTrial) -> None:
         """Count what a call gave."""
@@ -179,12 +192,17 @@ class PlaybookTrial:
         seen: set[tuple[bool, str]] = set()
         for rule_id, hit in call.hits():
             key = (hit.severity == 0, rule_id)
-            kind = "guidance" if hit.severity == 0 else "detection"
-            rule = self._rules.setdefault(key, RuleTrial(rule_id, kind, None, enabled=True))
+            rule = self._rules.setdefault(key, self._stranger(rule_id, hit))
             _count(rule, hit, first=key not in seen)
             if hit.change != "gone":
                 seen.add(key)
             _keep(rule.examples, hit, self._examples)
+
+    def _stranger(self, rule_id: str, hit: Hit) -> RuleTrial:
+        """A rule that the tried playbook lacks: the ladder's, that of the one in force, the program's."""
+        version = self._reference.lexicon.version_of(rule_id)
+        kind = "guidance" if hit.severity == 0 else "program" if version is None else "detection"
+        return RuleTrial(rule_id, kind, version, enabled=True)
 
     @property
     def per_100_calls(self) -> tuple[float | None, float | None]:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Path
 from koemori.server.api.dependencies import Caller, CallRequires, OnCall, Parts, Requires
 from koemori.server.api.errors import ApiError, FieldProblem, responses
-from koemori.server.api.schemas import (
+from koemori.server.api.playbook_schemas import (
     ChecklistItem,
     LadderStep,
     PlaybookReload,

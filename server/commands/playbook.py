@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -81,6 +82,8 @@ def try_rules(
     begin = None if since is None else _moment(since)
     from koemori.assist.playbooks.load import load_playbook
     from koemori.assist.playbooks.records import rule_records
+    from koemori.assist.playbooks.trial import PlaybookTrial
+    from koemori.assist.second_opinion import load_opinion
     from koemori.server.playbook_trial import TrialReport, try_playbook
 
     tried = load_playbook(directory=_playbook_folder(directory, settings))
@@ -88,12 +91,25 @@ def try_rules(
     known = {record.rule_id for record in rule_records(tried)}
     if rule is not None and rule not in known:
         raise UnusableInputError("--rule", f"the id of a rule in {directory.name}", repr(rule))
+    opinion = load_opinion() if settings.assist.second_opinion else None
+    trial = PlaybookTrial(tried, in_force, examples, opinion)
     with _database(settings) as database:
-        trial = try_playbook(database, tried, in_force, begin, examples)
+        try_playbook(database, trial, begin)
     report = TrialReport(trial, tried.version, in_force.version, rule, show_text)
     lines = (json.dumps(row, ensure_ascii=False) for row in report.as_json()) if as_json else report.as_text()
     for line in lines:
         sys.stdout.write(line + "\n")
+    return OK
+
+
+@app.command()
+def copy(directory: Annotated[Path, typer.Argument(help="A folder that is not there yet.")]) -> int:
+    """Copy the built-in playbook, to make it one's own."""
+    from koemori.assist.playbooks.load import BUILT_IN
+
+    if directory.exists():
+        raise UnusableInputError(str(directory), "a folder that is not there yet", "one that is")
+    shutil.copytree(BUILT_IN, directory, ignore=shutil.ignore_patterns("__pycache__"))
     return OK
 
 

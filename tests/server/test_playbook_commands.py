@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from koemori.assist.playbooks.load import load_playbook
 from koemori.server import cli
 from koemori.server.commands import exits
 from koemori.server.db.call_store import CallRecords
@@ -58,7 +59,8 @@ def config(tmp_path: Path) -> Path:
     database.close()
     path = tmp_path / "koemori.toml"
     path.write_text(
-        f'[database]\nurl = "sqlite:///{tmp_path}/koemori.db"\n[assist]\nplaybook_dir = "{own}"\n',
+        f'[database]\nurl = "sqlite:///{tmp_path}/koemori.db"\n[assist]\nplaybook_dir = "{own}"\n'
+        "second_opinion = false\n",
         encoding="utf-8",
     )
     return path
@@ -88,23 +90,26 @@ def test_a_good_playbook_passes_and_a_bad_one_is_told_everything(
     capsys: pytest.CaptureFixture[str], draft: Path
 ) -> None:
     code, out, err = run(capsys, "check", draft)
-    assert (code, out) == (exits.OK, "")
-    assert err.endswith(" 0 problems, 0 warnings\n")
+    assert (code, OURS_FILE in out) == (exits.OK, False)
+    assert " 0 problems, " in err
     write(draft, OURS_FILE, OURS.replace('"sns"', '"s"').replace("version = 3", "version = 0"))
     code, out, _ = run(capsys, "check", draft)
     assert code == exits.FAILED
     assert f"problem: {draft}/{OURS_FILE}:4: expected version between 1" in out
     assert f"problem: {draft}/{OURS_FILE}:6: expected category to be one of" in out
     _, out, _ = run(capsys, "check", draft, "--json")
-    assert [json.loads(line)["line"] for line in out.splitlines()] == [4, 6]
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert [row["line"] for row in rows if row["file"] == OURS_FILE] == [4, 6]
 
 
 def test_the_playbook_of_the_settings_is_the_default(
     capsys: pytest.CaptureFixture[str], config: Path
 ) -> None:
     code, out, err = run(capsys, "check", "--config", config)
-    assert (code, out) == (exits.OK, "")
-    assert err.startswith("playbook 1.0.0+")
+    assert (code, OURS_FILE in out) == (exits.OK, False)
+    assert err.startswith(
+        f"playbook {load_playbook(directory=config.parent / 'in-force' / 'playbook').version}: "
+    )
 
 
 @pytest.mark.parametrize("place", ["nowhere", ".", "koemori.toml"])
@@ -192,6 +197,15 @@ def test_the_schema_is_printed_or_written_with_a_file_for_editors(
         == printed["ja/guidance/*.toml"]
     )
     assert '"**/ja/lexicon/*.toml"' in (tmp_path / "schemas" / ".taplo.toml").read_text(encoding="utf-8")
+
+
+def test_the_built_in_playbook_can_be_made_ones_own(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert run(capsys, "copy", tmp_path / "own")[0] == exits.OK
+    code, _, err = run(capsys, "copy", tmp_path / "own")
+    assert (code, err.count("\n")) == (exits.UNUSABLE, 1)
+    assert load_playbook(directory=tmp_path / "own").version == load_playbook().version
 
 
 def test_a_quote_is_masked_by_what_stands_around_it() -> None:
