@@ -145,9 +145,9 @@ def _run_at(normal: str, start: int) -> DigitRun | None:
         others += group.others
         end = group.end
         separator = _SEPARATOR.match(normal, end)
-        if separator is None:
+        if separator is None and _DIGIT.match(normal, end) is None:
             break
-        position = separator.end()
+        position = end if separator is None else separator.end()
     if not groups or (others == 0 and kana < _FEWEST_KANA):
         return None
     return DigitRun(tuple(groups), start, end, tuple(starts))
@@ -162,12 +162,14 @@ class _Group:
 
 
 def _digits_at(normal: str, start: int) -> _Group | None:
-    """Digits said one by one."""
+    """Digits said one by one; words after figures begin a group of their own (「5841はちよん」)."""
     digits = ""
     kana = others = 0
     position = start
     while (match := _DIGIT.match(normal, position)) is not None:
         word = match.group()
+        if digits and word in _KANA and normal[position - 1].isascii():
+            break
         kana += word in _KANA
         others += word not in _KANA
         digits += _KANJI.get(word) or _KANA.get(word) or word

@@ -10,21 +10,34 @@ import re
 from typing import Final
 
 from koemori.assist.context import CallView
+from koemori.assist.corrections import DENIAL
 from koemori.assist.phrases import fold
 from koemori.assist.playbooks.schema import Playbook
 from koemori.assist.types import CallFacts, FieldProposal, Heard
 from koemori.assist.words import SpokenWord, words_of
 from koemori.audio.call import ChannelRole
 
-_KANJI: Final = r"一-龥々ヶ"
+_KANJI: Final = r"一-龥々ヶ﨑"
 _INTRODUCED: Final = re.compile(
     rf"(?:^|[、。\s]|は|の|けど|えーと|えっと|はい|私)([{_KANJI}ァ-ヴー]{{2,9}}|[ぁ-ん]{{3,9}})(?:と申し|と言います|といいます|と?いう(?:者|もん)|言う(?:者|もん)|言います)"
 )
 _ANSWERED: Final = re.compile(
     r"^(?:はい|あ|えー?と|えっと|ええと|あの|名前は|私は|、|。|\s)*"
-    rf"([{_KANJI}]{{2,6}}|[ァ-ヴー・]{{2,12}})(?:です|だ|でございます|と|$|。|、|\s|[0-9])"
+    rf"([{_KANJI}]{{2,6}}|[ァ-ヴー・]{{2,12}}|[ぁ-ん]{{2,8}}?(?=です|と申|といい|って(?:言|いい|書)|。|、(?:[{_KANJI}]|[^。]{{0,12}}字)))(?:です|だ|でございます|と|って|$|。|、|\s|[0-9])"
 )
-_CALLED: Final = re.compile(rf"([{_KANJI}ァ-ヴー]{{1,9}})様")
+_CALLED: Final = re.compile(
+    rf"([{_KANJI}ァ-ヴー・]{{1,9}}(?:[ぁ-ん]{{2,5}})?|(?:(?<=^)|(?<=[、。\s]))[ぁ-ん]{{3,9}})(?:様|さま)(?!の(?:奥|お母|お父|ご?主人|息子|娘|ご家族|お嬢|代理|お子))"
+)
+_ANOTHERS: Final = re.compile(
+    r"(?:お子|お嬢|奥|ご主人|お母|お父|ご家族|息子|娘|代理|担当|お連れ|被保険者|お届け先|受取人)(?:様|さん|さま)?(?:の|は|が)、?$"
+)
+_WRITTEN: Final = re.compile(rf"([{_KANJI}]{{1,6}})(?:って|と)書")
+_SIGN: Final = re.compile(
+    rf"(?P<hint>[^、。\s]{{1,9}}?)(?:の|に使う)(?P<sign>[{_KANJI}])(?=に|と|、|。|で|って|が|です|字|だ|ね|$|\s)"
+)
+_WHOLE: Final = re.compile(rf"で、?([{_KANJI}]{{2,6}})(?:です|だ|といい|と申|。|$)")
+_READ_DIGITS: Final = re.compile("^[〇零一二三四五六七八九]{3,}(?=.)")
+_ANY_SIGN: Final = ("ほう", "方", "数字", "漢字", "へん", "かんむり", "字")
 _NOT_NAMES: Final = (
     *"客皆子母父嬢奥娘息何神殿王妻夫兄姉弟妹姑方先孫連",
     "本人", "家族", "主人", "祖母", "祖父", "両親", "社長", "相手", "団体", "法人",
@@ -34,11 +47,52 @@ _AFTER_NAME: Final = re.compile(
     r"^(?:$|です|だ|よ|って(?:言|い[うい])|で(?:ございます|す)|と(?:申|言い|いい|いう)|いう(?:者|もん)|[。、，,.\s]|っす|や"
     r"|[0-9０-９〇零一二三四五六七八九]|[A-Za-zＡ-Ｚａ-ｚ]の)"
 )
-_CORRECTION: Final = re.compile("じゃなく|ではなく|じゃない|違(い|って|う)|間違")
 _GIVEN: Final = re.compile(
-    rf"(?:下の名前|名)は、?([{_KANJI}]{{1,3}}|[ぁ-んァ-ヴー]{{2,5}})(?:です|と|だ|$|。)"
+    rf"(?:下の名前|(?<=[。、\s])下|(?<![氏姓])名)[はが]、?([{_KANJI}]{{1,3}}|[ぁ-んァ-ヴー]{{2,5}}?)(?:です|と|だ|$|。|、)"
 )
 _HONORIFICS: Final = ("さん", "様", "さま", "くん", "君", "ちゃん", "氏", "先生")
+_VARIANTS: Final = str.maketrans("髙﨑德濵", "高崎徳浜")
+"""Signs of names that the dictionary spells otherwise."""
+_RELATIONS: Final = (
+    *(
+        "妻",
+        "夫",
+        "娘",
+        "息子",
+        "母",
+        "父",
+        "姉",
+        "妹",
+        "兄",
+        "弟",
+        "嫁",
+        "長男",
+        "長女",
+        "次男",
+        "次女",
+        "孫",
+        "家内",
+    ),
+    *("号室", "号", "代表", "店主", "総務", "事務", "経理"),
+)
+_FIRMS: Final = (
+    "会社",
+    "商事",
+    "商店",
+    "工業",
+    "産業",
+    "建設",
+    "工務店",
+    "製作所",
+    "医院",
+    "クリニック",
+    "事務所",
+    "店",
+    "組合",
+    "園",
+    "社",
+)
+_HEARD_IN_KANA: Final = 0.5
 _MENTIONED: Final = 0.6
 _SAID: Final = 0.8
 _READ_BACK: Final = 0.9
@@ -65,24 +119,42 @@ class NameExtractor:
 
     def _said(self, heard: Heard, call: CallView) -> list[FieldProposal]:
         asked = _asked(heard, call)
-        given = _GIVEN.search(heard.text)
-        if given and self._surname is not None and not self._given:
-            return self._take(heard, self._surname, given.group(1), self._confidence)
         found = _from_words(heard.text, asked, self._surnames) or _from_patterns(heard.text, asked)
-        if found is None:
+        given = _GIVEN.search(heard.text)
+        spelled = _spelled(heard.text) if asked or found is not None else ""
+        if found is None and not spelled:
+            if given and self._surname is not None and not self._given:
+                return self._take(heard, self._surname, given.group(1), self._confidence)
             return []
-        surname, given_name, introduced = found
-        corrected = self._surname is not None and _CORRECTION.search(fold(heard.text).text)
+        surname, given_name, introduced = found or (spelled, "", False)
+        if spelled and found is not None and not re.search(f"[{_KANJI}]", surname):
+            surname = spelled
+        if given and not given_name and given.group(1) != surname:
+            given_name = given.group(1)
+        denied = self._surname is not None and DENIAL.search(fold(heard.text).text)
         confidence = _SAID if asked or introduced else _MENTIONED
-        return self._take(heard, surname, given_name, _CORRECTED if corrected else confidence)
+        if not re.search(f"[{_KANJI}ァ-ヴ]", surname):
+            confidence = _HEARD_IN_KANA
+        return self._take(heard, surname, given_name, _CORRECTED if denied else confidence)
 
     def _read_back(self, heard: Heard) -> list[FieldProposal]:
+        confidence = max(_READ_BACK, self._confidence)
         for surname, given in _called(heard.text):
             known = (self._surname or "") + self._given
             if known.startswith(surname + given):
-                return self._take(heard, self._surname or surname, self._given, _READ_BACK)
-            return self._take(heard, surname, given or self._given, _READ_BACK)
+                return self._take(heard, self._surname or surname, self._given, confidence)
+            if (
+                self._surname is not None
+                and self._confidence >= _READ_BACK
+                and not _of_one(known, surname + given)
+            ):
+                continue
+            return self._take(heard, surname, given or self._kept(surname), confidence)
         return []
+
+    def _kept(self, surname: str) -> str:
+        """The given name heard so far, unless the read-back holds it."""
+        return "" if surname.endswith(self._given) else self._given
 
     def _take(self, heard: Heard, surname: str, given: str, confidence: float) -> list[FieldProposal]:
         if confidence < self._confidence:
@@ -142,6 +214,8 @@ def _stands_alone(text: str, words: tuple[SpokenWord, ...], place: int) -> bool:
     before = words[place - 1]
     if text[before.end : words[place].start].strip():
         return True
+    if before.surface == "の" and place > 1 and _presents(words[place - 2]):
+        return True
     if before.kind[0] in ("感動詞", "フィラー") or before.surface in (
         "は",
         "けど",
@@ -153,6 +227,13 @@ def _stands_alone(text: str, words: tuple[SpokenWord, ...], place: int) -> bool:
     ):
         return True
     return before.kind[0] in ("助動詞",) or before.kind[1] == "終助詞"
+
+
+def _presents(word: SpokenWord) -> bool:
+    """「妻の」, 「丸福商事の」, 「三〇二号室の」 before one's own name."""
+    return (
+        word.surface in _RELATIONS or word.surface.endswith(_FIRMS) or word.kind[1:3] == ("固有名詞", "一般")
+    )
 
 
 def _number_follows(rest: str) -> bool:
@@ -169,7 +250,7 @@ def _from_patterns(text: str, asked: bool) -> tuple[str, str, bool] | None:
     answered = _ANSWERED.match(text)
     if answered is None:
         return None
-    words = words_of(answered.group(1))
+    words = words_of(answered.group(1).translate(_VARIANTS))
     if len(words) == 1 and words[0].kind[1] == "普通名詞" and words[0].kind[0] == "名詞":
         return None
     if any(word.kind[0] not in ("名詞", "接尾辞", "接頭辞") for word in words):
@@ -177,9 +258,32 @@ def _from_patterns(text: str, asked: bool) -> tuple[str, str, bool] | None:
     return (answered.group(1), "", False)
 
 
+def _spelled(text: str) -> str:
+    """A name spelled out: 「仲間の仲、市町村の村」, 「四月一日って書いて」, 「黒いっていう字に…で黒葛原」."""
+    written = _WRITTEN.search(text)
+    if written is not None and len(written.group(1)) >= 2:
+        return written.group(1)
+    signs = [
+        match.group("sign")
+        for match in _SIGN.finditer(text)
+        if match.group("sign") in match.group("hint") or match.group("hint").endswith(_ANY_SIGN)
+    ]
+    if not signs:
+        return ""
+    whole = _WHOLE.search(text)
+    if whole is not None:
+        return whole.group(1)
+    return "".join(signs) if 2 <= len(signs) <= 4 else ""
+
+
+def _of_one(known: str, called: str) -> bool:
+    """Whether two names may be one person's: 「小野田剛」 and 「小野寺」."""
+    return bool(set(known) & set(called)) or not re.search(f"[{_KANJI}]", known)
+
+
 def _is_common(name: str) -> bool:
     """「代理人」 and 「保護者」 are what people are, not their names."""
-    words = words_of(name)
+    words = words_of(name.translate(_VARIANTS))
     return name[-1] in "人者主員族" or (len(words) == 1 and words[0].kind[1] == "普通名詞")
 
 
@@ -187,17 +291,49 @@ def _called(text: str) -> list[tuple[str, str]]:
     """Names before 「様」, as family name and given name."""
     found = []
     for match in _CALLED.finditer(text):
-        words = words_of(text[: match.start(1)] + match.group(1))
-        names: list[SpokenWord] = []
-        for word in reversed(words):
-            if word.kind[2] != "人名" and (names or word.kind[1] != "固有名詞"):
-                break
-            names.insert(0, word)
-        if names and names[-1].end == match.end(1):
-            surname = names[0].surface
-            found.append((surname, "".join(word.surface for word in names[1:])))
+        if _ANOTHERS.search(text[: match.start(1)]):
             continue
-        name = match.group(1)
-        if not name.endswith(_NOT_NAMES) and not _is_common(name):
+        names = _names_before(text, match)
+        if names:
+            found.append((names[0].surface, "".join(word.surface for word in names[1:])))
+            continue
+        name = _READ_DIGITS.sub("", match.group(1))
+        if re.search(f"[{_KANJI}ァ-ヴ][ぁ-ん]", name):
+            name = re.split(f"(?<=[ぁ-ん])(?=[{_KANJI}])", name)[-1]
+            if re.search("[ぁ-ん]$", name):
+                continue
+        if not name.endswith(_NOT_NAMES) and not _is_common(name) and not _is_kana_word(name):
             found.append((name, ""))
     return found
+
+
+def _names_before(text: str, match: re.Match[str]) -> list[SpokenWord]:
+    """The words of a name that ends where 「様」 begins."""
+    words = [word for word in words_of(text[: match.end(1)]) if word.end <= match.end(1)]
+    names: list[SpokenWord] = []
+    for word in reversed(words):
+        if names and names[0].start != word.end:
+            break
+        last = not names and (
+            word.kind[1] == "固有名詞"
+            or (word.kind[0] == "名詞" and bool(re.fullmatch(rf"[{_KANJI}]{{1,3}}", word.surface)))
+        )
+        if word.kind[2] != "人名" and not last:
+            break
+        names.insert(0, word)
+    if not names or names[-1].end != match.end(1) or not any(word.kind[2] == "人名" for word in names):
+        return []
+    return names if names[0].kind[3] in ("姓", "一般") or len(names) == 1 else []
+
+
+def _is_kana_word(name: str) -> bool:
+    return bool(re.fullmatch("[ぁ-ん]+", name)) and name in (
+        "みな",
+        "おきゃく",
+        "どちら",
+        "どなた",
+        "おふたり",
+        "あなた",
+        "おかあ",
+        "おとう",
+    )

@@ -7,9 +7,11 @@ over the first mention.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Final
 
 from koemori.assist.context import CallView
+from koemori.assist.corrections import DENIAL, corrected
 from koemori.assist.numerals import DigitRun, digit_runs
 from koemori.assist.phrases import fold
 from koemori.assist.playbooks.schema import Playbook
@@ -19,8 +21,11 @@ from koemori.audio.call import ChannelRole
 _MENTIONED: Final = 0.8
 _READ_BACK: Final = 0.9
 _CORRECTED: Final = 0.95
-_CORRECTION: Final = re.compile("じゃなく|ではなく|じゃない|違(い|って|う)|間違|訂正|言い直")
-_CONFIRMING: Final = re.compile("(ですね|でございますね|お間違い|でよろしい|復唱|ということで|繰り返し|確認)")
+_CONFIRMING: Final = re.compile(
+    r"^.{0,30}?(?:ですね|でございますね|でいらっしゃいますね|お間違い|よろしい|ということで|確認|ありがとうございま|ですか|でしょうか)"
+)
+_OUT: Final = re.compile(r"^(?:の番号)?(?:から|より|へ|に(?!間違)|まで)")
+"""What the agent gives out: 「…からお電話いたします」, 「…へおかけください」."""
 _OUR_NUMBERS: Final = ("0120", "0570", "0800")
 _MOBILE: Final = ("070", "080", "090", "050", "020")
 _LETTER_BEFORE: Final = re.compile(r"[A-Za-zＡ-Ｚａ-ｚ]の?$")
@@ -35,25 +40,45 @@ class PhoneExtractor:
         self._value: str | None = None
         self._parts: list[str] = []
         self._part_ids: list[str] = []
+        self._ids: tuple[str, ...] = ()
 
     def observe(self, heard: Heard, call: CallView) -> list[FieldProposal]:
         """Look for a whole number, or the next part of one, in the newest utterance."""
         runs = [run for run in digit_runs(heard.text) if not _LETTER_BEFORE.search(heard.text[: run.start])]
-        whole = [run for run in runs if _is_phone(run.digits)]
+        whole = [run for run in [*runs, *_mended(runs, heard.text)] if _is_phone(run.digits)]
         if heard.speaker is ChannelRole.AGENT:
             return self._read_back(heard, whole)
         if whole:
-            corrected = self._value is not None and _CORRECTION.search(fold(heard.text).text)
+            denied = self._value is not None and DENIAL.search(fold(heard.text).text)
             self._forget_parts()
-            return [self._propose(whole[-1], (heard.utterance_id,), _CORRECTED if corrected else _MENTIONED)]
+            proposed = self._propose(whole[-1], (heard.utterance_id,), _CORRECTED if denied else _MENTIONED)
+            again = None if self._value is None else corrected(self._value, heard.text[whole[-1].end :])
+            return [proposed] if again is None else [self._corrected(heard, again)]
+        if self._value is not None and self._spoken_of(heard, call):
+            again = corrected(self._value, heard.text)
+            if again is not None:
+                return [self._corrected(heard, again)]
         return self._take_part(heard, runs)
+
+    def _spoken_of(self, heard: Heard, call: CallView) -> bool:
+        """Whether the words before the newest hold the number or an end of it."""
+        previous = next(iter(call.before(heard)), None)
+        if previous is None or self._value is None:
+            return False
+        known = self._value.replace("-", "")
+        return any(
+            self._resembles(run.digits) or (len(run.digits) >= 2 and known.endswith(run.digits))
+            for run in digit_runs(previous.text)
+        )
 
     def _read_back(self, heard: Heard, whole: list[DigitRun]) -> list[FieldProposal]:
         for run in whole:
             if run.digits.startswith(_OUR_NUMBERS) and self._value is None:
                 continue
-            if self._resembles(run.digits) or _CONFIRMING.search(fold(heard.text).text):
-                return [self._propose(run, (heard.utterance_id,), _READ_BACK)]
+            after = heard.text[run.end :]
+            confirmed = self._value is None and _CONFIRMING.match(after) and not _OUT.match(after)
+            if self._resembles(run.digits) or confirmed:
+                return [self._propose(run, (*self._ids, heard.utterance_id), _READ_BACK)]
         return []
 
     def _resembles(self, digits: str) -> bool:
@@ -68,8 +93,6 @@ class PhoneExtractor:
             return []
         run = runs[0]
         spoken = fold(heard.text).text
-        if self._value is not None and _CORRECTION.search(spoken) and len(run.digits) in (3, 4):
-            return self._correct_tail(heard, self._value, run.digits)
         starts = run.digits.startswith("0") and len(run.digits) >= 2
         if not self._parts and not starts:
             return []
@@ -91,13 +114,11 @@ class PhoneExtractor:
         self._forget_parts()
         return [self._propose(joined, ids, _MENTIONED)]
 
-    def _correct_tail(self, heard: Heard, known: str, digits: str) -> list[FieldProposal]:
-        """「下四桁は2310です、2301じゃなくて」: only the last group is said again."""
-        groups = tuple(known.split("-"))
-        if len(groups[-1]) != len(digits):
-            return []
-        run = DigitRun((*groups[:-1], digits), 0, 0)
-        return [self._propose(run, (heard.utterance_id,), _CORRECTED)]
+    def _corrected(self, heard: Heard, number: str) -> FieldProposal:
+        """「下四桁は2310です、2301じゃなくて」: only what was wrong is said again."""
+        self._forget_parts()
+        run = DigitRun(tuple(number.split("-")), 0, 0)
+        return self._propose(run, (*self._ids, heard.utterance_id), _CORRECTED)
 
     def _forget_parts(self) -> None:
         self._parts = []
@@ -105,7 +126,17 @@ class PhoneExtractor:
 
     def _propose(self, run: DigitRun, ids: tuple[str, ...], confidence: float) -> FieldProposal:
         self._value = _formatted(run)
-        return FieldProposal("phone", self._value, confidence, ids)
+        self._ids = tuple(dict.fromkeys(ids))
+        return FieldProposal("phone", self._value, confidence, self._ids)
+
+
+def _mended(runs: list[DigitRun], text: str) -> list[DigitRun]:
+    """「03の0566の、4、いや違う、1408」: the group after the denial stands for the one before it."""
+    found = []
+    for run, following in pairwise(runs):
+        if run.digits.startswith("0") and DENIAL.search(text[run.end : following.start].strip("、。 ")):
+            found.append(DigitRun((*run.groups[:-1], *following.groups), run.start, following.end))
+    return found
 
 
 def _is_phone(digits: str) -> bool:

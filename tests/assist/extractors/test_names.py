@@ -80,3 +80,28 @@ def test_names_that_are_also_other_words_are_believed_when_asked_for(said: str, 
 
 def test_such_words_are_no_names_when_nobody_asked() -> None:
     assert name(("c", "東です、森の近くの")) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "value"),
+    [
+        ("つづらはら。黒いっていう字に、くず湯の葛、それと原っぱの原で黒葛原。電話は080の", "黒葛原"),
+        ("わたぬきです。四月一日って書いて、わたぬき。番号は", "四月一日"),
+        ("六反田です。数字の六に、反対の反、田んぼの田。下はすみれ、ひらがなで。", "六反田すみれ"),
+        ("契約者は父の小林で、私は娘の小林由紀です", "小林由紀"),
+        ("妻の田中恵子です", "田中恵子"),
+    ],
+)
+def test_names_are_read_from_their_spelling_and_from_who_says_them(said: str, value: str) -> None:
+    assert name(ASKED, ("c", said)) == value
+
+
+def test_a_name_in_kana_is_believed_less_and_gives_way_to_the_read_back() -> None:
+    heard = ("c", "さいとうとおるです。")
+    proposal = read(NameExtractor(CallFacts("c"), shipped_playbook()), ASKED, heard)["customer_name"]
+    assert proposal.confidence <= 0.5
+    assert name(ASKED, heard, ("a", "復唱いたします。齋藤徹様でいらっしゃいますね")) == "齋藤徹"
+
+
+def test_a_relative_the_agent_speaks_of_is_not_the_caller() -> None:
+    assert name(ASKED, ("c", "言いたくない"), ("a", "お嬢様の田中花子様のことでございますね")) is None

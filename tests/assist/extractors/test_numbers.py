@@ -52,3 +52,36 @@ def test_a_correction_wins_over_the_read_back() -> None:
 
 def test_digits_said_one_by_one_are_one_number() -> None:
     assert number(("c", "えーっと、Hの、4、4、0、1です")) == "H-4401"
+
+
+@pytest.mark.parametrize(
+    ("said", "value"),
+    [
+        ("えー、アルファベットのエヌ、ケーに、772015だ", "NK-772015"),
+        ("エービーの1234の56です", "AB-1234-56"),
+        ("番号はジーエイチの7の002かな", "GH-7-002"),
+        ("アルファベットの、じゃなくて、カタカナのスの、三三九の一〇四", "ス-339-104"),
+        ("12345のBです", "12345-B"),
+        ("会員番号は0071の334です", "0071-334"),
+        ("エムの、6の、えっと、60372かな", "M-60372"),
+        ("Kの3341、あ違う、3342です", "K-3342"),
+    ],
+)
+def test_letters_by_name_and_slips_are_read_as_meant(said: str, value: str) -> None:
+    assert number(("a", "お客様番号をお願いいたします"), ("c", said)) == value
+
+
+def test_a_correction_of_the_last_digit_changes_that_digit() -> None:
+    script = [("c", "Kの3341です"), ("a", "Kの3341でございますね"), ("c", "あ、違う、末尾は8です")]
+    assert number(*script) == "K-3348"
+
+
+def test_a_number_that_goes_on_after_a_nod_is_one_number() -> None:
+    script = [("a", "会員番号をお願いいたします"), ("c", "4471の"), ("a", "はい"), ("c", "8820です")]
+    assert number(*script) == "4471-8820"
+
+
+def test_the_number_the_agent_hands_out_is_not_the_customers() -> None:
+    given = ("a", "確認いたしました。受付番号はQの7781でございます。お控えください")
+    assert number(("c", "番号は分かりません"), given) is None
+    assert number(("c", "注文番号はPの5512です"), given) == "P-5512"

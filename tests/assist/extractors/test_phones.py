@@ -82,3 +82,30 @@ def test_other_numbers_are_no_phone_numbers(said: str) -> None:
 def test_any_mobile_number_comes_out_in_the_normal_form(digits: str, between: str) -> None:
     groups = (digits[:3], digits[3:7], digits[7:])
     assert phone(("c", between.join(groups) + "です")) == "-".join(groups)
+
+
+@pytest.mark.parametrize(
+    ("first", "read_back", "again", "number"),
+    [
+        (
+            "080の0629の4417。",
+            "080の0629の4471ですね。",
+            "いえ、最後は4417です。よん、よん、いち、なな。",
+            "080-0629-4417",
+        ),
+        ("070の0313の5841。", "070の0313の5481ですね", "違う違う5841はちよん", "070-0313-5841"),
+        ("070の0313の5841", "070の0331の5841ですね", "いや、0313です", "070-0313-5841"),
+        ("070の0313の5841", "070の0313の5841ですね", "あ違う、末尾は8です", "070-0313-5848"),
+        ("070の0313の5841", "070の0313の5841ですね", "5841じゃなくて5814", "070-0313-5814"),
+    ],
+)
+def test_only_what_was_wrong_is_said_again(first: str, read_back: str, again: str, number: str) -> None:
+    assert phone(ASKED, ("c", first), ("a", read_back), ("c", again)) == number
+
+
+def test_a_slip_of_the_tongue_is_mended_within_the_utterance() -> None:
+    assert phone(ASKED, ("c", "03の0566の、4、いや違う、1408だ。")) == "03-0566-1408"
+
+
+def test_the_number_the_agent_calls_from_is_not_the_customers() -> None:
+    assert phone(("a", "私どもからは03の1234の5678からお電話いたします。ご確認ください")) is None
