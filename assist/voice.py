@@ -97,15 +97,15 @@ def _is_about(alert: Alert, heard: Heard) -> bool:
 
 
 def _supported(alert: Alert, heard: Heard, voice: RaisedVoice, lexicon: Lexicon) -> Alert:
-    severity = alert.severity
-    if severity is Severity.NOTICE:
+    said = f"声量上昇({voice.level_db:+.0f} dB)"
+    if alert.severity is Severity.NOTICE:
         at_person = utterance(heard.text, lexicon).says(lexicon.topics.get(TOPIC, ())) is not None
         if alert.category not in _SUPPORTED or not at_person:
             return alert
-        severity = Severity.WARNING
-    return replace(
-        alert,
-        severity=severity,
-        harassment=is_harassment(alert.category, severity),
-        explanation=f"{alert.explanation}。声量上昇({voice.level_db:+.0f} dB)",
-    )
+        return replace(
+            alert,
+            severity=Severity.WARNING,
+            harassment=is_harassment(alert.category, Severity.WARNING),
+            explanation=f"{alert.explanation}。相手に向けた言葉で、{said}を伴うため警告",
+        )
+    return replace(alert, explanation=f"{alert.explanation}。{said}")
