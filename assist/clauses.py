@@ -41,15 +41,25 @@ class Clause:
 
 
 @lru_cache(maxsize=1024)
+def sentences_of(text: str) -> tuple[Clause, ...]:
+    """Like `clauses_of`, but 「…ので、…」 and 「…ますが、…」 stay together."""
+    return _split(text, joined=True)
+
+
+@lru_cache(maxsize=1024)
 def clauses_of(text: str) -> tuple[Clause, ...]:
     """Split at marks, and where a sentence ends by its grammar although nobody wrote a mark."""
+    return _split(text, joined=False)
+
+
+def _split(text: str, *, joined: bool) -> tuple[Clause, ...]:
     cuts = {0, len(text)}
     for place, character in enumerate(text):
         if character in _MARKS:
             cuts.add(place + 1)
     words = words_of(text)
     for word, following in pairwise(words):
-        if _ends_sentence(word, following):
+        if _ends_sentence(word, following) and not (joined and word.kind[1] == "接続助詞"):
             cuts.add(word.end)
     places = sorted(cuts)
     found = []

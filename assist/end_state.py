@@ -15,15 +15,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from koemori.assist.clauses import sentences_of
 from koemori.assist.phrases import first_match, fold
-from koemori.assist.playbooks.schema import Playbook
+from koemori.assist.playbooks.schema import EndStateRule, Playbook
 from koemori.assist.types import Category, EndState, Finding, Heard, Repetition, Severity
 from koemori.audio.call import ChannelRole
 
 _NOD: Final = 3
 _CLOSING_CHARACTERS: Final = 14
 """「はい、失礼します」: too short to take a nod back."""
+_PLAIN: Final = 5
+"""The customer's plainest words of agreement; a withdrawal outweighs them."""
+_SERVING_CHARACTERS: Final = 25
+_SERVING_TURNS: Final = 3
 _COMPLAINT: Final = 2
+_MERE_WAIT: Final = re.compile("お待たせ|お手数|お手間|恐れ入り|お時間")
+_SORRY: Final = re.compile("ご不便|ご迷惑|ご心配|不快|ご不安|悲し|残念|お困り|ご期待|大切な日|ご面倒")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +56,35 @@ class EndStateJudge:
         self._standing: Standing | None = None
         self._trouble_heard = False
         self._grievances = 0
+        self._owes_answer = False
+        self._despair = False
+        self._after_end = 0
 
     def observe(self, heard: Heard, findings: Sequence[Finding] = ()) -> None:
         """Look at the newest utterance and what the detectors found in it."""
         self._weigh_complaint(heard, findings)
         if heard.speaker is ChannelRole.CUSTOMER:
             self._take_back_nod(heard)
+        else:
+            self._take_back_end(heard)
         for rule in self._rules:
             if heard.speaker not in (rule.speaker, ChannelRole.UNKNOWN):
                 continue
-            quote = first_match(heard.text, rule.any, rule.unless)
+            quote = _said(rule, heard)
             if quote is None:
                 continue
+            self._owes_answer |= (
+                rule.state is EndState.UNRESOLVED_PENDING and rule.speaker is ChannelRole.AGENT
+            )
             if self._standing is None or rule.weight >= self._standing.weight:
-                self._standing = Standing(rule.state, rule.weight, heard.utterance_id, quote)
+                self._standing = Standing(self._meant(rule), rule.weight, heard.utterance_id, quote)
+
+    def _meant(self, rule: EndStateRule) -> EndState:
+        """A nod to an agent who owes an answer is no agreement, nor is one in despair."""
+        nod = rule.state is EndState.RESOLVED_AGREED and rule.weight <= _NOD
+        if nod and (self._owes_answer or self._despair):
+            return EndState.UNRESOLVED_PENDING
+        return rule.state
 
     @property
     def standing(self) -> Standing | None:
@@ -89,21 +111,49 @@ class EndStateJudge:
         return EndState.UNRESOLVED_PENDING if self._standing is None else self._standing.state
 
     def _take_back_nod(self, heard: Heard) -> None:
-        nod = self._standing is not None and self._standing.weight <= _NOD
-        if nod and len(fold(heard.text).text) > _CLOSING_CHARACTERS:
+        """More words take a nod back, a new grievance takes back any agreement."""
+        if self._standing is None:
+            return
+        folded = fold(heard.text).text
+        nod = self._standing.weight <= _NOD and len(folded) > _CLOSING_CHARACTERS
+        settled = self._standing.state in (EndState.RESOLVED_AGREED, EndState.UNRESOLVED_AGREED)
+        again = settled and self._standing.weight <= _PLAIN and _matches(self._grievance, folded)
+        if nod or again:
             self._standing = None
+
+    def _take_back_end(self, heard: Heard) -> None:
+        """An agent who goes on serving has not ended the call after all."""
+        if self._standing is None or self._standing.state is not EndState.UNRESOLVED_TERMINATED:
+            self._after_end = 0
+            return
+        self._after_end += len(fold(heard.text).text) > _SERVING_CHARACTERS
+        if self._after_end >= _SERVING_TURNS:
+            self._standing, self._after_end = None, 0
 
     def _weigh_complaint(self, heard: Heard, findings: Sequence[Finding]) -> None:
         """Trouble counts once: people call about it without complaining. Grievance and apology add up."""
         if any(_is_serious(finding) for finding in findings):
             self._grievances += 2
+        self._despair |= any(
+            not isinstance(finding, Repetition) and finding.category is Category.SELFHARM
+            for finding in findings
+        )
         folded = fold(heard.text).text
         if heard.speaker is ChannelRole.AGENT:
-            if _matches(self._apology, folded) and not _matches(self._no_apology, folded):
+            polite = _MERE_WAIT.search(folded) and not _SORRY.search(folded)
+            if _matches(self._apology, folded) and not polite and not _matches(self._no_apology, folded):
                 self._grievances += 2
             return
         self._trouble_heard |= _matches(self._trouble, folded)
         self._grievances += _matches(self._grievance, folded)
+
+
+def _said(rule: EndStateRule, heard: Heard) -> str | None:
+    """The agent's sentences stand alone: 「続く場合は…と申しました。終了いたします」 ends the call."""
+    if heard.speaker is not ChannelRole.AGENT:
+        return first_match(heard.text, rule.any, rule.unless)
+    quotes = (first_match(part.text, rule.any, rule.unless) for part in sentences_of(heard.text))
+    return next((quote for quote in quotes if quote is not None), None)
 
 
 def _matches(patterns: Iterable[re.Pattern[str]], folded: str) -> bool:

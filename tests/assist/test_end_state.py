@@ -141,3 +141,101 @@ def test_nothing_is_open_once_the_call_is_over_but_before_it_may_be() -> None:
     judge.observe(conversation.c("ルーターが壊れて困ってるんです。"))
     assert judge.state is EndState.OPEN
     assert judge.final_state is EndState.UNRESOLVED_PENDING
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "これにて終了させていただきます。",
+        "それでは、こちらで切らせていただきます。",
+        "続くようでしたら終了すると申し上げました。お電話を終了いたします。",
+        "これ以上のご案内はございませんので、通話を終わらせていただきます。",
+        "お話はここまでとさせていただきます。失礼いたします。",
+        "申し訳ございませんが、お電話をお切りします。",
+    ],
+)
+def test_the_agents_end_is_heard_in_other_words(said: str) -> None:
+    assert state(("a", said), ("c", "おい、待てよ。")) is EndState.UNRESOLVED_TERMINATED
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "次に同じお言葉があれば、お電話を終了いたします。",
+        "おやめいただけなければ、通話を終了させていただきます。",
+        "場合によってはお電話を終了することもございます。",
+    ],
+)
+def test_an_announced_end_is_none_yet(said: str) -> None:
+    assert state(("a", said), ("c", "ふん。")) is EndState.UNRESOLVED_PENDING
+
+
+def test_an_agent_who_goes_on_serving_has_not_ended_the_call() -> None:
+    script = [
+        ("a", "お電話を終了いたします。"),
+        ("c", "待って、悪かったよ。ちゃんと話すから。"),
+        ("a", "承知いたしました。それでは、改めてご注文の内容を確認させていただきます。"),
+        ("a", "確認が取れました。明日の午前中に代わりの品をお届けできますが、いかがでしょうか。"),
+        ("a", "それでは、明日の午前中にお届けするよう、店舗から手配をいたします。"),
+        ("c", "分かった、それでいいよ。納得した。"),
+    ]
+    assert state(*script) is EndState.RESOLVED_AGREED
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "そこまでしてくれるなら文句はないよ。",
+        "ほな、それで頼むわ。おおきに。",
+        "ちゃんと調べてもらえたので、もう結構です。すっきりしました。",
+        "直していただけるなら、それでいいです。",
+    ],
+)
+def test_agreement_is_heard_in_other_words(said: str) -> None:
+    assert state(("c", said)) is EndState.RESOLVED_AGREED
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "ええ、なかったことにしてください。",
+        "ごめんなさい、うちの者が受け取っていました。調べなくていいです。",
+        "あれ、こっちが間違ってました。お騒がせしました。",
+        "申し出は引っ込めます。",
+    ],
+)
+def test_withdrawal_is_heard_in_other_words(said: str) -> None:
+    assert state(("c", said)) is EndState.WITHDRAWN
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "納得はせんぞ。まあ、金は返しときなさい。もういい。",
+        "納得はしてませんけど、今日はもういいです。",
+        "もういいです。二度と使いません。",
+        "すっきりしませんが、分かりました。",
+        "納得いかへんけど、しゃあないからもうええわ。",
+    ],
+)
+def test_giving_in_unconvinced_is_heard_in_other_words(said: str) -> None:
+    assert state(("c", said)) is EndState.UNRESOLVED_AGREED
+
+
+def test_a_nod_to_an_agent_who_owes_an_answer_is_pending() -> None:
+    script = [("a", "確認して、木曜日までに結果をお電話いたします。"), ("c", "はい、分かりました。")]
+    assert state(*script) is EndState.UNRESOLVED_PENDING
+
+
+def test_a_new_grievance_takes_agreement_back() -> None:
+    script = [("c", "それで結構です。"), ("c", "いや、やっぱりおかしいでしょう。返金してください。")]
+    assert state(*script) is EndState.UNRESOLVED_PENDING
+
+
+def test_being_sorry_for_a_wait_makes_no_complaint_of_a_question() -> None:
+    script = [
+        ("c", "会員証の住所を変えたいんですが、手続きが分からなくて。"),
+        ("a", "お待たせして申し訳ございません。店頭でもお電話でも承れます。"),
+        ("c", "分かりました。ありがとうございました。"),
+    ]
+    assert state(*script, complaint=False) is EndState.NOT_COMPLAINT
