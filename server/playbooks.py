@@ -114,7 +114,7 @@ class Playbooks:
                 self._problems = checked.problems
                 logger.error(
                     "playbook refused",
-                    extra={"in_force": before, "problems": [note.place for note in checked.problems]},
+                    extra={"in_force": before, "problems": [note.summary for note in checked.problems]},
                 )
                 raise PlaybookRefusedError(before, checked.problems)
             if checked.playbook.version != before:
@@ -160,7 +160,7 @@ class Playbooks:
                 self._problems = checked.problems
                 logger.error(
                     "playbook in force has problems",
-                    extra={"in_force": self.version, "problems": [note.place for note in checked.problems]},
+                    extra={"in_force": self.version, "problems": [note.summary for note in checked.problems]},
                 )
 
     def _try_reload(self) -> None:

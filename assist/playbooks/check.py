@@ -51,6 +51,12 @@ class Note:
         """File and line."""
         return self.file if self.line is None else f"{self.file}:{self.line}"
 
+    @property
+    def summary(self) -> str:
+        """Where and what kind of thing, without a word of the file: for logs and for whoever may ask."""
+        rule = "" if self.rule_id is None else f"{self.rule_id}: "
+        return f"{self.place}: {rule}{self.code}"
+
     def __str__(self) -> str:
         rule = "" if self.rule_id is None else f"{self.rule_id}: "
         return f"{self.place}: {rule}expected {self.expected}; got {self.came}"
@@ -207,16 +213,16 @@ def _find(playbook: Playbook, table: str, key: str) -> tuple[str, int | None]:
 
 
 def _untranslated(playbook: Playbook, english: Playbook | None) -> Iterator[Note]:
-    """Words an English desk would see in Japanese."""
+    """Words an English desk would see in Japanese, but for those the agent says to the caller."""
     if english is None:
         yield _warning("no-texts", _ENGLISH, None, "texts in English", "no files")
         return
     for ours, theirs in zip(playbook.declared_rules, english.declared_rules, strict=True):
-        if ours.say == theirs.say:
+        if ours.why == theirs.why:
             origin = ours.origin
             yield _missing(origin.file, origin.line, ours.id)
     for step, translated in zip(playbook.ladder.steps, english.ladder.steps, strict=True):
-        if step.say == translated.say:
+        if step.why == translated.why or step.label == translated.label:
             yield _missing(f"{DETECTION_LOCALE}/ladder.toml", None, step.id)
     for item, other in zip(playbook.checklist, english.checklist, strict=True):
         if item.label == other.label:

@@ -38,5 +38,5 @@ def _health(parts: Parts, state: Literal["ok", "failing"], live_calls: int) -> H
         database=state,
         live_calls=live_calls,
         playbook_version=parts.playbooks.version,
-        playbook_problem=f"{problems[0]}{more}" if problems else None,
+        playbook_problem=f"{problems[0].summary}{more}" if problems else None,
     )

@@ -27,7 +27,7 @@ PREFIX = "/api/v1"
 
 OPEN_OPERATIONS = {
     "signIn": "whoever signs in is not signed in yet",
-    "getHealth": "watched by machines; tells no more than whether the service works",
+    "getHealth": "watched by machines; tells whether the service works, and by which playbook",
     "postEvent": "phone systems present a token, or are on this machine",
 }
 """Operations that need no session, each with the reason."""

@@ -143,6 +143,15 @@ class TranscriptGap(_Answer):
     cause: GapCause
 
 
+class RaisedVoice(_Answer):
+    """Where the caller spoke louder than at the beginning of the call; says nothing of why."""
+
+    start_ms: int
+    end_ms: int
+    level_db: float = Field(description="Most that was told of the level above the caller's first speech.")
+    pitch_semitones: float | None = Field(description="Pitch above it; null where it could not be told.")
+
+
 class TranscriptAlert(_Answer):
     """A detector's finding and the words behind it."""
 
@@ -262,6 +271,7 @@ class RecordingDetail(RecordingSummary):
     transcript: list[TranscriptUtterance]
     alerts: list[TranscriptAlert]
     gaps: list[TranscriptGap]
+    raised_voice: list[RaisedVoice]
     accesses: list[Access]
 
 
@@ -361,5 +371,5 @@ class Health(_Answer):
     live_calls: int
     playbook_version: str | None = Field(description="In force for new calls; null before the first.")
     playbook_problem: str | None = Field(
-        description="Why the files that lie there now are not in force: place and what was expected."
+        description="Why the files that lie there now are not in force: place and kind of the first problem."
     )

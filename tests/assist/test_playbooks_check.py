@@ -131,3 +131,4 @@ def test_a_folder_without_rules_is_a_problem_and_not_an_accident(tmp_path: Path)
 def test_a_note_is_one_line_that_an_editor_can_follow() -> None:
     note = Note("problem", "c", "ja/a.toml", 3, "r", "this", "that")
     assert str(note) == "ja/a.toml:3: r: expected this; got that"
+    assert note.summary == "ja/a.toml:3: r: c"

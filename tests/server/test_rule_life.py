@@ -159,7 +159,9 @@ def test_a_rule_is_added_as_data_tried_enabled_and_traced_from_an_alert(
         # A bad change is refused; detection goes on.
         write(in_force, OURS_FILE, OURS + RULE.replace("夜道 ~ 覚え", "昼間 ~ 覚え"))
         until(lambda: service.get("/health")["playbook_problem"] is not None)
-        assert "threat.dark-road" in service.get("/health")["playbook_problem"]
+        assert (
+            service.get("/health")["playbook_problem"] == f"{OURS_FILE}:24: threat.dark-road: example-missed"
+        )
         assert service.post("/playbooks/reload")["code"] == "playbook-refused"
         with service.call():
             pass

@@ -50,7 +50,7 @@ def test_a_changed_playbook_is_reloaded_by_a_supervisor_and_a_bad_one_is_refused
         assert [error["where"] for error in problem["errors"]] == [f"{OURS_FILE}:6", f"{OURS_FILE}:7"]
         health = boss.get("/api/v1/health").json()
         assert (health["status"], health["playbook_version"]) == ("ok", done["version"])
-        assert health["playbook_problem"].startswith(f"{OURS_FILE}:6: expected category")
+        assert health["playbook_problem"].startswith(f"{OURS_FILE}:6: does-not-fit")
         assert health["playbook_problem"].endswith("(and 1 more)")
 
         write(directory, OURS_FILE, OURS)
