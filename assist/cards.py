@@ -29,6 +29,8 @@ class Card:
     alert_id: str | None = None
     done_item: str | None = None
     done_field: str | None = None
+    yields: bool = False
+    """Once the agent has spoken after it, any other card may take its place."""
 
     @property
     def rank(self) -> tuple[int, int]:
@@ -62,6 +64,7 @@ def card_of(rule: GuidanceRule, now_ms: int, finding: Alert | Repetition | None,
         alert_id=None if alert is None else alert.alert_id,
         done_item=rule.done_item,
         done_field=rule.when.field if isinstance(rule.when, MissingWhen) else None,
+        yields=rule.yields,
     )
 
 

@@ -34,6 +34,8 @@ from koemori.assist.types import (
     Finding,
     Guidance,
     Heard,
+    LadderApproved,
+    LadderStanding,
     Tick,
     VoiceRaised,
 )
@@ -75,11 +77,21 @@ class AssistEngine:
                 self._advance(event.at_ms)
                 self.call.voice.note(event)
                 return []
+            case LadderApproved():
+                self._advance(event.at_ms)
+                return self._guarded(
+                    "guidance", lambda: list(self._guide.approve(event, self._checklist)), []
+                )
             case CallClosed():
                 self._advance(event.at_ms)
                 return self._guarded("case", lambda: [self._case.final(self.call.now_ms)], [])
             case _:
                 assert_never(event)
+
+    @property
+    def ladder(self) -> LadderStanding | None:
+        """Where the call stands on the warning ladder; None before anything called for it. For any thread."""
+        return self._guide.ladder(self._checklist)
 
     def _known(self, event: CallerKnown) -> list[AssistEvent]:
         self._advance(event.at_ms)

@@ -1,8 +1,10 @@
 """One card at a time: what the agent can say now, why, and from which source.
 
 Findings, words and open items make candidates; the most severe, then the highest priority, is shown. A card
-stands until it is fulfilled (its words were heard, its field is filled), expires, or a stronger one comes.
-Nothing is random and no clock is read: the same call gives the same cards with the same ids.
+stands until it is fulfilled (its words were heard, its field is filled), expires, or a stronger one comes; a
+safety card that the ladder follows gives way once the agent has spoken. Questions wait until the customer
+has answered the last one. Nothing is random and no clock is read: the same call gives the same cards with
+the same ids.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final, assert_never
 
-from koemori.assist.cards import Card, card_of, newest_by_rule
+from koemori.assist.cards import SEVERITIES, Card, card_of, newest_by_rule
 from koemori.assist.checklist import Checklist
 from koemori.assist.context import CallView
 from koemori.assist.ladder import LadderWalk
@@ -25,13 +27,18 @@ from koemori.assist.playbooks.schema import (
     RepetitionWhen,
     WordsWhen,
 )
+from koemori.assist.rules import utterance
 from koemori.assist.types import (
     Alert,
+    Approval,
     Category,
+    ChecklistChange,
     FieldValue,
     Finding,
     Guidance,
     Heard,
+    LadderApproved,
+    LadderStanding,
     Repetition,
     Tick,
 )
@@ -39,6 +46,12 @@ from koemori.audio.call import ChannelRole
 
 _PENDING_MS: Final = 20_000
 """A card that lost the place to another may still come up this much later; then it is stale."""
+_ANSWER_MS: Final = 8_000
+"""Nothing heard for this long after the agent spoke: no answer is on its way that a question disturbs."""
+_LONG_ANSWER_MS: Final = 20_000
+"""The same after a question: the words of a long answer come when it is over."""
+_YIELDING: Final = 101
+"""Priority of a card that has yielded: it goes before every notice and after every warning."""
 
 
 class Guide:
@@ -51,6 +64,8 @@ class Guide:
         self._pending: list[Card] = []
         self._shown: dict[str, list[int]] = {}
         self._counts: dict[Category, int] = {}
+        self._asked: set[str] = set()
+        """Questions (by rule) that the agent asked already."""
         self._sequence = 0
 
     def observe(
@@ -71,15 +86,19 @@ class Guide:
             fields: The case as it stands; without it, no question is asked about missing fields.
         """
         now_ms = event.end_ms if isinstance(event, Heard) else event.at_ms
-        self._settle(event, now_ms, checklist, fields or {})
         agent_speaks = isinstance(event, Heard) and event.speaker is ChannelRole.AGENT
+        if isinstance(event, Heard) and agent_speaks:
+            self._note_questions(event)
+        self._settle(event, now_ms, checklist, fields or {})
         fresh = self._from_findings(findings, now_ms, checklist)
         if not agent_speaks:
             fresh += self._from_ladder(findings, now_ms, checklist)
         if isinstance(event, Heard):
             fresh += self._from_words(event, now_ms, checklist)
+        if any(isinstance(finding, Alert) and finding.category is Category.SELFHARM for finding in findings):
+            self._pending = [card for card in self._pending if card.stage == "safety"]
         open_cards = fresh + self._pending
-        if not open_cards and self._current is None:
+        if not open_cards and self._current is None and self._may_ask(event, call):
             open_cards = self._from_open_items(now_ms, checklist, fields)
         if not open_cards:
             return []
@@ -89,6 +108,40 @@ class Guide:
             return []
         self._pending = newest_by_rule([card for card in open_cards if card.rule_id != best.rule_id])
         return [self._show(best, now_ms)]
+
+    def approve(
+        self, event: LadderApproved, checklist: Checklist
+    ) -> list[Approval | ChecklistChange | Guidance]:
+        """Take a supervisor's approval; nothing when the call does not stand where one is called for."""
+        if not self._ladder.awaits_approval(checklist):
+            return []
+        step = self._ladder.approval_step
+        approval = Approval(event.at_ms, event.approved_by, event.approver_name or event.approved_by, step)
+        changes = checklist.approve(step, event)
+        card = self._ladder.approved(checklist, event.at_ms)
+        return [approval, *changes, *([] if card is None else [self._show(card, event.at_ms)])]
+
+    def ladder(self, checklist: Checklist) -> LadderStanding | None:
+        """Where the call stands on the warning ladder; None while nothing called for it."""
+        return self._ladder.standing(checklist)
+
+    def _note_questions(self, heard: Heard) -> None:
+        for rule in self._playbook.rules:
+            if isinstance(rule.when, MissingWhen) and first_match(heard.text, rule.when.asked) is not None:
+                self._asked.add(rule.id)
+
+    def _may_ask(self, event: Heard | Tick, call: CallView) -> bool:
+        """Whether a question is of use now: the customer has finished, or nobody is about to speak."""
+        if isinstance(event, Heard):
+            return event.speaker is not ChannelRole.AGENT
+        last = call.heard[-1] if call.heard else None
+        if last is None or last.speaker is not ChannelRole.AGENT:
+            return True
+        said, topics = utterance(last.text, self._playbook.lexicon), self._playbook.lexicon.topics
+        if said.says(topics.get("agent_hold", ())) is not None:
+            return False
+        asked = said.says(topics.get("agent_question", ())) is not None
+        return event.at_ms - last.end_ms >= (_LONG_ANSWER_MS if asked else _ANSWER_MS)
 
     @staticmethod
     def _displaces(best: Card, current: Card) -> bool:
@@ -102,8 +155,11 @@ class Guide:
         if card is not None:
             expired = now_ms >= card.at_ms + card.expires_ms
             corrected = card.stage == "correction" and agent_spoke
-            if expired or corrected or card.fulfilled(checklist, fields):
+            asked = card.rule_id in self._asked
+            if expired or corrected or asked or card.fulfilled(checklist, fields):
                 self._current = None
+            elif card.yields and isinstance(event, Heard) and agent_spoke and event.start_ms >= card.at_ms:
+                self._current = replace(card, severity=SEVERITIES["notice"], priority=_YIELDING)
         self._pending = [
             card
             for card in self._pending
@@ -185,7 +241,12 @@ class Guide:
                     assert_never(rule.when)
             since_ms = _since(when.after_item, checklist)
             overdue = since_ms is not None and now_ms - since_ms >= when.overdue_ms
-            if still_open and overdue and self._may_show(rule, now_ms, checklist):
+            if (
+                still_open
+                and overdue
+                and rule.id not in self._asked
+                and self._may_show(rule, now_ms, checklist)
+            ):
                 cards.append(card_of(rule, now_ms, None))
         return cards
 

@@ -2,7 +2,9 @@
 
 The next step is offered only when the agent *said* the one before it (heard on the line, not clicked) and
 the customer went on after it. A step that was skipped is offered first; ending the call is never offered
-before a warning was spoken. The reason on the card quotes what was said, so that it can be defended later.
+before request, warning and announcement were spoken and a superior approved, by word or by a click that is
+kept. The reason on the card quotes what was said and names who approved, so that it can be defended later.
+After a hint of self-harm no step towards ending is offered any more.
 
 Source: ministry manual on customer harassment (2022-02), 暴言型 (ask to stop, record, end if serious) and
 リピート型 (warn, then refuse).
@@ -15,9 +17,13 @@ from typing import Final
 from koemori.assist.cards import Card, clock, filled
 from koemori.assist.checklist import Checklist
 from koemori.assist.playbooks.schema import Ladder, LadderStep
-from koemori.assist.types import Alert, Category, Repetition, Severity
+from koemori.assist.types import Alert, Category, LadderStanding, LadderStepSaid, Repetition, Severity
 
 _WARNING: Final = int(Severity.WARNING)
+_APPROVAL: Final = 3
+"""Place of the supervisor's approval among the steps."""
+_TOWARDS_ENDING: Final = 2
+"""From this place on, the steps announce or make the end of the call."""
 
 
 class LadderWalk:
@@ -26,17 +32,63 @@ class LadderWalk:
     def __init__(self, ladder: Ladder) -> None:
         self._ladder = ladder
         self._offered: dict[str, int] = {}
+        self._went_on: Alert | Repetition | None = None
+        """What the customer did while the approval was the only thing missing."""
+        self._withheld = False
         self.begun = False
+
+    @property
+    def approval_step(self) -> str:
+        """The step that a supervisor's approval fulfils."""
+        return self._ladder.steps[_APPROVAL].id
 
     def observe(self, finding: Alert | Repetition, checklist: Checklist, now_ms: int) -> Card | None:
         """The step to offer because of `finding`, or None."""
+        if isinstance(finding, Alert) and finding.category is Category.SELFHARM:
+            self._withheld = True
         if not self._calls_for_ladder(finding):
             return None
         self.begun = True
+        if self.awaits_approval(checklist):
+            self._went_on = finding
+        return self._offer(finding, checklist, now_ms)
+
+    def awaits_approval(self, checklist: Checklist) -> bool:
+        """Whether all was said that comes before a supervisor's approval, and none was given yet."""
         steps = self._ladder.steps
-        step = next((step for step in steps if not checklist.done(step.id)), None)
-        if step is None or checklist.done(steps[-1].id):
+        return (
+            self.begun
+            and not self._withheld
+            and all(checklist.done(step.id) for step in steps[:_APPROVAL])
+            and checklist.approved(self.approval_step) is None
+            and not checklist.done(steps[-1].id)
+        )
+
+    def standing(self, checklist: Checklist) -> LadderStanding | None:
+        """What was said and approved so far; None while nothing called for the ladder."""
+        if not self.begun:
             return None
+        done: list[LadderStepSaid] = []
+        for step in self._ladder.steps:
+            said, approval = checklist.said(step.id), checklist.approved(step.id)
+            if said is not None:
+                heard = said.heard
+                done.append(LadderStepSaid(step.id, heard.start_ms, said.quote, heard.utterance_id))
+            if approval is not None:
+                name = approval.approver_name or approval.approved_by
+                done.append(LadderStepSaid(step.id, approval.at_ms, "", None, name))
+        return LadderStanding(tuple(done), self.awaits_approval(checklist))
+
+    def approved(self, checklist: Checklist, now_ms: int) -> Card | None:
+        """The step after the approval, at once, if the customer went on after the announcement."""
+        return None if self._went_on is None else self._offer(self._went_on, checklist, now_ms)
+
+    def _offer(self, finding: Alert | Repetition, checklist: Checklist, now_ms: int) -> Card | None:
+        steps = self._ladder.steps
+        place = next((place for place, step in enumerate(steps) if not checklist.done(step.id)), None)
+        if place is None or checklist.done(steps[-1].id) or (self._withheld and place >= _TOWARDS_ENDING):
+            return None
+        step = steps[place]
         last_ms = self._offered.get(step.id)
         if last_ms is not None and now_ms - last_ms < self._ladder.cooldown_ms:
             return None
@@ -74,7 +126,10 @@ class LadderWalk:
     def _said_so_far(self, checklist: Checklist) -> str:
         parts = []
         for step in self._ladder.steps:
-            said = checklist.said(step.id)
+            said, approval = checklist.said(step.id), checklist.approved(step.id)
             if said is not None:
                 parts.append(f"{step.label}「{said.quote}」({clock(said.heard.start_ms)})")
+            if approval is not None:
+                name = approval.approver_name or approval.approved_by
+                parts.append(f"{step.label}: {name}({clock(approval.at_ms)})")
         return "、".join(parts) or "—"

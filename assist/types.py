@@ -167,7 +167,40 @@ class VoiceRaised:
     ended: bool = False
 
 
-AssistInput = Heard | Tick | AgentEdit | CallerKnown | VoiceRaised | CallClosed
+@dataclass(frozen=True, slots=True)
+class LadderApproved:
+    """A supervisor approved that the agent may end the call."""
+
+    at_ms: int
+    approved_by: str
+    """User name."""
+    approver_name: str = ""
+    """As people know them; shown in place of the user name."""
+
+
+@dataclass(frozen=True, slots=True)
+class LadderStepSaid:
+    """A step of the warning ladder that was said, in the words that showed it, or approved of."""
+
+    step: str
+    at_ms: int
+    quote: str
+    """Empty where a supervisor's approval did it."""
+    utterance_id: str | None
+    approved_by: str = ""
+    """As people know them; empty where it was said."""
+
+
+@dataclass(frozen=True, slots=True)
+class LadderStanding:
+    """Where a call stands on the warning ladder, for whoever is asked to approve of its end."""
+
+    done: tuple[LadderStepSaid, ...]
+    awaits_approval: bool
+    """All that must come before a supervisor's approval was said; none was given yet."""
+
+
+AssistInput = Heard | Tick | AgentEdit | CallerKnown | VoiceRaised | LadderApproved | CallClosed
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +310,18 @@ class CallerHistory:
     calls: tuple[EarlierCall, ...]
 
 
-AssistEvent = Alert | Repetition | Guidance | ChecklistChange | CaseRevision | CallerHistory
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A supervisor's approval, once it was accepted: the call stood where one was called for."""
+
+    at_ms: int
+    approved_by: str
+    approver_name: str
+    step: str
+    """The step of the ladder that it fulfils."""
+
+
+AssistEvent = Alert | Repetition | Guidance | ChecklistChange | CaseRevision | CallerHistory | Approval
 
 
 @dataclass(slots=True)

@@ -239,6 +239,18 @@ class ChecklistEvent(_Event):
     utterance_id: str | None = Field(default=None, exclude_if=_is_none)
 
 
+class ApprovalEvent(_Event):
+    """A supervisor approved that the agent may end the call."""
+
+    type: Literal["approval"] = "approval"
+    approved_by: str
+    """User name."""
+    approver_name: str
+    """As people know them."""
+    step: str
+    """The step of the ladder that it fulfils."""
+
+
 class WireFieldValue(_Wire):
     """One field of the case with its provenance."""
 
@@ -363,6 +375,7 @@ WireEvent = Annotated[
     | HistoryEvent
     | GuidanceEvent
     | ChecklistEvent
+    | ApprovalEvent
     | CaseEvent
     | GapEvent
     | AssistanceEvent
@@ -382,6 +395,7 @@ EVENT_TYPES = (
     "history",
     "guidance",
     "checklist",
+    "approval",
     "case",
     "gap",
     "assistance",

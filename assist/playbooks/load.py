@@ -39,6 +39,7 @@ BUILT_IN: Final = Path(__file__).with_name("data")
 DETECTION_LOCALE: Final = "ja"
 STAGES: Final = ("step1", "step2", "step3", "step4", "safety", "correction")
 SEVERITIES: Final = ("notice", "warning", "danger")
+LADDER: Final = tuple(f"ladder{n}" for n in range(1, 6))
 _T = TypeVar("_T")
 _ROLES: Final = ("agent", "customer")
 
@@ -147,6 +148,7 @@ def _read_rule(table: Table, items: frozenset[str]) -> GuidanceRule:
         limit=table.integer("limit", 0),
         done_item=done_item,
         not_in_harassment=table.boolean("not_in_harassment", False),
+        yields=table.boolean("yields", False),
         version=table.integer("version", 1, low=1),
         author=table.text("author", ""),
         enabled=table.boolean("enabled", True),
@@ -190,6 +192,7 @@ def _missing_when(table: Table, items: frozenset[str]) -> When:
         field=table.choice("field", CASE_FIELDS),
         overdue_ms=table.integer("overdue_ms", 0),
         after_item=_item(table, "after_item", items),
+        asked=table.patterns("asked"),
     )
 
 
@@ -230,7 +233,7 @@ def read_ladder(document: Table) -> Ladder:
         priority=document.integer("priority", 70, high=100),
         first_words=words,
     )
-    if [step.id for step in ladder.steps] != [f"ladder{n}" for n in range(1, 6)]:
+    if tuple(step.id for step in ladder.steps) != LADDER:
         document.refuse(None, "steps ladder1 … ladder5 in order", "others")
     document.done()
     return ladder
@@ -245,7 +248,8 @@ def _read_step(table: Table) -> LadderStep:
         source=table.text("source"),
         heard=table.patterns("heard", required=True),
         unless=table.patterns("unless"),
-        covers=table.texts("covers"),
+        after=_item(table, "after", frozenset(LADDER)),
+        in_person=table.patterns("in_person"),
     )
     table.done()
     return step

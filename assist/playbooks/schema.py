@@ -54,6 +54,8 @@ class MissingWhen:
     field: str
     overdue_ms: int
     after_item: str | None = None
+    asked: tuple[re.Pattern[str], ...] = ()
+    """The agent's words that ask for it already; the card does not come up after them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,8 @@ class GuidanceRule:
     """The checklist item that makes the card needless; None: it stands until it expires."""
     not_in_harassment: bool
     """True for service steps that make no sense once the warning ladder has begun."""
+    yields: bool = False
+    """Once the agent has spoken after it, any other card may take its place: the ladder goes on."""
     version: int = 1
     author: str = ""
     """Who wrote it; empty: the playbook's author."""
@@ -110,8 +114,10 @@ class LadderStep:
     heard: tuple[re.Pattern[str], ...]
     """The agent's words that count as having said this step."""
     unless: tuple[re.Pattern[str], ...]
-    covers: tuple[str, ...]
-    """Earlier steps that these words say as well."""
+    after: str | None = None
+    """`heard` counts only once this step was said: a superior asked of a delivery approves of no ending."""
+    in_person: tuple[re.Pattern[str], ...] = ()
+    """Words that count at any time: the superior speaks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import TypedDict, assert_never
 
 from koemori.assist.types import (
     Alert,
+    Approval,
     AssistEvent,
     CallerHistory,
     CaseRevision,
@@ -16,6 +17,7 @@ from koemori.assist.types import (
 )
 from koemori.server.wire import (
     AlertEvent,
+    ApprovalEvent,
     CaseEvent,
     ChecklistEvent,
     GuidanceEvent,
@@ -81,6 +83,10 @@ def assist_to_wire(event: AssistEvent, head: EventHead, latency: WireStages | No
             )
         case ChecklistChange():
             return ChecklistEvent(**head, item=event.item, done=event.done, utterance_id=event.utterance_id)
+        case Approval():
+            return ApprovalEvent(
+                **head, approved_by=event.approved_by, approver_name=event.approver_name, step=event.step
+            )
         case CaseRevision():
             return _case(event, head)
         case _:

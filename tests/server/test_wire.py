@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from koemori.assist.types import (
     Alert,
+    Approval,
     CallerHistory,
     CaseRevision,
     Category,
@@ -109,6 +110,7 @@ async def _every_event() -> list[WireEvent]:
     await emitter.assist(Repetition("x1", 1, 2000, ("1-1000",), "返金して", (earlier,)))
     await emitter.assist(ChecklistChange("recording_notice", True, 2000, "0-0"))
     await emitter.assist(ChecklistChange("recording_notice", False, 2000, None))
+    await emitter.assist(Approval(2000, "boss", "管理 花子", "ladder4"))
     fields = {"customer_name": FieldValue("小野寺", 0.81239, ("1-1000",))}
     await emitter.assist(
         CaseRevision(3, 2000, fields, EndState.OPEN, (Category.THREAT,), "unknown", "harassing")
