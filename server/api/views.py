@@ -13,6 +13,7 @@ from koemori.server.api.schemas import (
     Case,
     LastAlert,
     LastCheck,
+    RaisedVoice,
     RecordingSummary,
     SearchHit,
     TranscriptAlert,
@@ -23,7 +24,7 @@ from koemori.server.bus import EventBus
 from koemori.server.db.repositories.calls import CallView
 from koemori.server.db.repositories.recordings import AccessView, RecordingView
 from koemori.server.db.tables import AlertRow, CaseRow, EventRow, RecordingCheckRow, UtteranceRow
-from koemori.server.wire import AssistanceLevel
+from koemori.server.wire import AssistanceLevel, VoiceEvent
 
 
 def call_summary(view: CallView) -> CallSummary:
@@ -82,6 +83,24 @@ def gaps(rows: list[EventRow]) -> list[TranscriptGap]:
     """The gaps among a call's events, in order."""
     found = [TranscriptGap.model_validate(row.body) for row in rows if row.type == "gap"]
     return sorted(found, key=lambda gap: (gap.start_ms, gap.channel))
+
+
+def raised_voice(rows: list[EventRow], duration_ms: int) -> list[RaisedVoice]:
+    """Where the caller's voice was raised, in order; a rise that was not ended lasts as long as the call."""
+    found: dict[int, RaisedVoice] = {}
+    for event in (VoiceEvent.model_validate(row.body) for row in rows if row.type == "voice"):
+        before = found.get(event.since_ms)
+        if not event.raised:
+            if before is not None:
+                found[event.since_ms] = before.model_copy(update={"end_ms": event.at_ms})
+        elif before is None or event.level_db > before.level_db:
+            found[event.since_ms] = RaisedVoice(
+                start_ms=event.since_ms,
+                end_ms=max(duration_ms, event.at_ms),
+                level_db=event.level_db,
+                pitch_semitones=event.pitch_semitones,
+            )
+    return [found[start_ms] for start_ms in sorted(found)]
 
 
 def alerts(rows: list[AlertRow]) -> list[TranscriptAlert]:

@@ -1,7 +1,7 @@
 import { useEffect, useRef, type KeyboardEvent, type MouseEvent } from "react";
 import { useTranslation } from "react-i18next";
 import type { RecordingDetail } from "../api/types";
-import { clock } from "../i18n/format";
+import { clock, signed } from "../i18n/format";
 import { clampSeverity } from "../ui/Severity";
 import { codeWord, speakerWord } from "../ui/words";
 import classes from "./Player.module.css";
@@ -71,6 +71,15 @@ export function Waveforms({ recording, peaks, positionMs, onSeek }: Props) {
             data-testid="gap-region"
             style={{ left: share(gap.start_ms), width: share(gap.duration_ms) }}
             title={`${clock(gap.start_ms)} ${t("recordings.region_gap")}`}
+          />
+        ))}
+        {recording.raised_voice.map((voice) => (
+          <span
+            key={voice.start_ms}
+            className={classes.voiceRegion}
+            data-testid="voice-region"
+            style={{ left: share(voice.start_ms), width: share(voice.end_ms - voice.start_ms) }}
+            title={`${clock(voice.start_ms)} ${t("voice.raised")} ${t("voice.level", { db: signed(voice.level_db) })}`}
           />
         ))}
         <span className={classes.playhead} style={{ left: share(positionMs) }} />
