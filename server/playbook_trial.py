@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from koemori.assist.playbooks.trial import Hit, PlaybookTrial, RuleTrial
-from koemori.assist.redaction import MASKS, personal_spans, redacted
+from koemori.assist.redaction import Span, masked, redacted
 from koemori.assist.types import Heard
 from koemori.audio.call import ChannelRole
 from koemori.server.db.repositories import utterances
@@ -125,23 +125,23 @@ class TrialReport:
             "at_ms": hit.at_ms,
             "severity": hit.severity,
             "change": hit.change,
-            "quote": hit.quote if self.show_text else masked_quote(hit.quote, hit.text),
-            "text": hit.text if self.show_text else redacted(hit.text),
+            "quote": hit.quote if self.show_text else masked_quote(hit),
+            "text": hit.text if self.show_text else masked(hit.text, hit.personal),
         }
 
 
-def masked_quote(quote: str, text: str) -> str:
-    """The quote without personal data, seen with what stands around it: a name is known by what follows."""
-    start = text.find(quote)
+def masked_quote(hit: Hit) -> str:
+    """The quote without the personal data that the utterance holds at its place."""
+    start = hit.text.find(hit.quote)
     if start < 0:
-        return redacted(quote)
-    parts, position, end = [], start, start + len(quote)
-    for span in personal_spans(text):
-        if span.end <= start or span.start >= end:
-            continue
-        parts += [text[position : max(position, span.start)], MASKS[span.kind]]
-        position = min(span.end, end)
-    return "".join([*parts, text[position:end]])
+        return redacted(hit.quote)
+    end = start + len(hit.quote)
+    within = [
+        Span(span.kind, max(span.start, start) - start, min(span.end, end) - start)
+        for span in hit.personal
+        if span.start < end and span.end > start
+    ]
+    return masked(hit.quote, within)
 
 
 def _figure(value: float | None) -> str:

@@ -6,13 +6,15 @@ the tried playbook keeps silent are awake in the trial. Nothing grows with the n
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from koemori.assist.engine import AssistEngine
 from koemori.assist.playbooks.records import rule_records
 from koemori.assist.playbooks.schema import Playbook
+from koemori.assist.redaction import Redactor, Span, merged
 from koemori.assist.second_opinion import SecondOpinion
 from koemori.assist.types import Alert, AssistEvent, CallFacts, Guidance, Heard, Tick
 
@@ -34,6 +36,7 @@ class Hit:
         change: Compared with the playbook in force.
         quote: The words that trigger it.
         text: The whole utterance.
+        personal: Personal data in it, as far as the whole call tells.
     """
 
     call_id: str
@@ -43,6 +46,7 @@ class Hit:
     change: Change
     quote: str
     text: str
+    personal: tuple[Span, ...] = ()
 
 
 @dataclass(slots=True)
@@ -66,7 +70,7 @@ class CallTrial:
     """One call under both playbooks; give it every utterance in order, then ask for the hits."""
 
     def __init__(self, call_id: str, tried: AssistEngine, in_force: AssistEngine) -> None:
-        self._call_id = call_id
+        self.call_id = call_id
         self._tried = tried
         self._in_force = in_force
         self._now_ms = 0
@@ -112,6 +116,14 @@ class CallTrial:
                 yield alert.rule_id, self._hit(alert, "gone")
         yield from self._cards
 
+    def personal(self) -> dict[str, list[Span]]:
+        """Personal data by utterance; what is learnt late in the call is found in earlier words too."""
+        redactor, found = Redactor(), defaultdict[str, list[Span]](list)
+        for heard in self._tried.call.heard:
+            for one in redactor.push(heard):
+                found[one.utterance_id].append(one.span)
+        return {utterance_id: merged(spans) for utterance_id, spans in found.items()}
+
     def _push(self, event: Heard | Tick) -> None:
         for result in self._tried.push(event):
             if isinstance(result, Alert):
@@ -124,13 +136,13 @@ class CallTrial:
     def _card(self, card: Guidance) -> None:
         said = self._newest
         ids, text = ((), "") if said is None else ((said.utterance_id,), said.text)
-        hit = Hit(self._call_id, ids, card.at_ms, 0, "same", "", text)
+        hit = Hit(self.call_id, ids, card.at_ms, 0, "same", "", text)
         self._cards.append((card.guidance_id.rpartition("#")[0], hit))
 
     def _hit(self, alert: Alert, change: Change) -> Hit:
         text = self._texts.get(alert.utterance_ids[-1], "")
         return Hit(
-            self._call_id,
+            self.call_id,
             alert.utterance_ids,
             alert.at_ms,
             int(alert.severity),
@@ -197,6 +209,17 @@ class PlaybookTrial:
             if hit.change != "gone":
                 seen.add(key)
             _keep(rule.examples, hit, self._examples)
+        self._find_personal(call)
+
+    def _find_personal(self, call: CallTrial) -> None:
+        """Look for personal data in the examples that this call gave; most calls give none in the end."""
+        personal: dict[str, list[Span]] | None = None
+        for rule in self._rules.values():
+            for place, hit in enumerate(rule.examples):
+                if hit.call_id == call.call_id and hit.utterance_ids:
+                    personal = call.personal() if personal is None else personal
+                    spans = tuple(personal.get(hit.utterance_ids[-1], ()))
+                    rule.examples[place] = replace(hit, personal=spans)
 
     def _stranger(self, rule_id: str, hit: Hit) -> RuleTrial:
         """A rule that the tried playbook lacks: the ladder's, that of the one in force, the program's."""

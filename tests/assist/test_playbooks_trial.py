@@ -103,3 +103,10 @@ def test_guidance_is_counted_and_examples_are_bounded(in_force: Playbook) -> Non
 
 def test_without_calls_there_is_no_rate(in_force: Playbook) -> None:
     assert PlaybookTrial(in_force, in_force).per_100_calls == (None, None)
+
+
+def test_personal_data_in_an_example_is_found_by_what_the_whole_call_tells(in_force: Playbook) -> None:
+    trial = PlaybookTrial(in_force, in_force)
+    held(trial, "c1", "ヨウツベに流すからな、小鳥遊も出せ", "小鳥遊様という方です")
+    (hit,) = rule(trial, "sns.ours").examples
+    assert [hit.text[span.start : span.end] for span in hit.personal] == ["小鳥遊"]

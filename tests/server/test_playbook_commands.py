@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from koemori.assist.playbooks.load import load_playbook
+from koemori.assist.playbooks.trial import Hit
+from koemori.assist.redaction import PersonalData, Span
 from koemori.server import cli
 from koemori.server.commands import exits
 from koemori.server.db.call_store import CallRecords
@@ -208,8 +210,14 @@ def test_the_built_in_playbook_can_be_made_ones_own(
     assert load_playbook(directory=tmp_path / "own").version == load_playbook().version
 
 
-def test_a_quote_is_masked_by_what_stands_around_it() -> None:
-    assert masked_quote("山田を出せ", "山田を出せ、山田様") != "山田を出せ"
-    assert masked_quote("番号は09012345678", "番号は09012345678です") == "番号は[電話番号]"
-    assert masked_quote("土下座しろ", "土下座しろ") == "土下座しろ"
-    assert masked_quote("09012345678", "something else") == "[電話番号]"
+def test_a_quote_is_masked_where_the_utterance_holds_personal_data() -> None:
+    text = "番号は09012345678です"
+    spans = (Span(PersonalData.PHONE, 3, 14),)
+
+    def quoted(quote: str) -> str:
+        return masked_quote(Hit("c", ("1-0",), 0, 2, "new", quote, text, spans))
+
+    assert quoted("番号は09012345678") == "番号は[電話番号]"
+    assert quoted("5678です") == "[電話番号]です"
+    assert quoted("番号は") == "番号は"
+    assert quoted("電話は09012345678") == "電話は[電話番号]"
