@@ -204,3 +204,9 @@ async def test_a_caller_who_goes_on_as_before_is_not_raised_nor_one_who_turns_up
 async def test_an_agent_is_not_measured(corpus: Path) -> None:
     calm = caller(corpus, "c03", gain_db=-10)[: 60 * 8000]
     assert voices(await listen(np.concatenate([calm, raised(calm, 8, 3)]), channel_role=0)) == []
+
+
+@pytest.mark.parametrize("call", ["c01", "c03", "c05", "c07", "c09", "c19"])
+async def test_no_voice_is_raised_in_a_call_of_the_corpus(corpus: Path, call: str) -> None:
+    """Made by one voice each, which never gets louder, whatever it says; the others end before a baseline."""
+    assert voices(await listen(caller(corpus, call))) == []
