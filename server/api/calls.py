@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query
 from koemori.server.api import views
 from koemori.server.api.dependencies import Caller, CallRequires, OnCall, Parts, Requires, utc_now
 from koemori.server.api.errors import ApiError, responses
-from koemori.server.api.schemas import CallDetail, CallPage, EventPage, Transcript
+from koemori.server.api.schemas import CallDetail, CallPage, EventPage, LadderApproval, Transcript
 from koemori.server.auth.permissions import Action
 from koemori.server.bells import CALLS
 from koemori.server.db.cursors import Position, read_cursor
@@ -19,6 +19,7 @@ _LIST = Depends(Requires(Action.CALL_LIST))
 _READ = Depends(CallRequires(Action.CALL_READ))
 _HELP = Depends(CallRequires(Action.HELP_ASK))
 _HELP_CLOSE = Depends(CallRequires(Action.HELP_CLOSE))
+_APPROVE = Depends(CallRequires(Action.LADDER_APPROVE))
 
 PageSize = Annotated[int, Query(ge=1, le=200)]
 Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before.")]
@@ -117,3 +118,34 @@ def close_help(parts: Parts, on: OnCall = _HELP_CLOSE) -> None:
     with parts.database.write() as transaction:
         calls.close_help(transaction, on.view.call.call_id, utc_now())
     parts.bells.ring(CALLS)
+
+
+@router.post(
+    "/calls/{call_id}/ladder/approval",
+    operation_id="approveEnding",
+    status_code=201,
+    responses=responses(401, 403, 404, 409),
+)
+async def approve_ending(parts: Parts, on: OnCall = _APPROVE) -> LadderApproval:
+    """Approve that the agent may end this call; kept with its events under the supervisor's name.
+
+    Only where request, warning and announcement were heard on the line, and once.
+    """
+    call, who = on.view.call, on.identity
+    if call.state != calls.LIVE:
+        raise ApiError("call-ended", "This call is over.")
+    approval = await parts.live.approve(call.call_id, who.username, who.display_name)
+    if approval is None:
+        raise ApiError("approval-not-due", _NOT_DUE)
+    return LadderApproval(
+        call_id=call.call_id,
+        step=approval.step,
+        approved_by=approval.approved_by,
+        approver_name=approval.approver_name,
+    )
+
+
+_NOT_DUE = (
+    "This call does not stand at the supervisor's approval: the request to stop, the warning and the "
+    "announcement of the end must be heard on the line first, and it is approved once."
+)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
+from koemori.assist.types import Approval, LadderStanding
 from koemori.audio.call import CallId
 from koemori.server.api.errors import ApiError
 from koemori.server.archive.store import LocalRecordingStore
@@ -39,6 +40,14 @@ class LiveCalls(Protocol):
 
     async def edit(self, call_id: str, values: Mapping[str, str]) -> bool:
         """Hand an agent's edit to the case; a `case` event follows. False when the call is not live."""
+        ...
+
+    async def approve(self, call_id: str, user_name: str, display_name: str) -> Approval | None:
+        """Hand a supervisor's approval to the call; None when it is not live or does not stand there."""
+        ...
+
+    def ladder(self, call_id: str) -> LadderStanding | None:
+        """Where a live call stands on the warning ladder; None before anything called for it. Thread-safe."""
         ...
 
     def call_ids(self) -> tuple[CallId, ...]:

@@ -37,6 +37,7 @@ STATUS: Mapping[str, HTTPStatus] = {
     "access-expired": HTTPStatus.GONE,
     "recording-unreadable": HTTPStatus.CONFLICT,
     "call-ended": HTTPStatus.CONFLICT,
+    "approval-not-due": HTTPStatus.CONFLICT,
     "alert-not-found": HTTPStatus.NOT_FOUND,
     "rule-not-kept": HTTPStatus.NOT_FOUND,
     "playbook-refused": HTTPStatus.CONFLICT,

@@ -77,6 +77,25 @@ class LastAlert(_Answer):
     at_ms: int
 
 
+class LadderStepDone(_Answer):
+    """A step of the warning ladder that was said on the line, or approved of by a supervisor."""
+
+    step: str
+    at_ms: int
+    quote: str = Field(description="The words that showed it; empty where it was approved of.")
+    utterance_id: str | None
+    approved_by: str = Field(description="Name of the supervisor; empty where it was said.")
+
+
+class LadderState(_Answer):
+    """Where a live call stands on the warning ladder."""
+
+    done: list[LadderStepDone]
+    awaits_approval: bool = Field(
+        description="Request, warning and announcement were said; ending needs a supervisor's approval."
+    )
+
+
 class CallSummary(_Answer):
     """A call as lists show it."""
 
@@ -98,6 +117,9 @@ class CallSummary(_Answer):
     assistance: AssistanceLevel | None = Field(
         default=None, description="What the recogniser sheds in a live call; null when nothing."
     )
+    ladder: LadderState | None = Field(
+        default=None, description="Of a live call; null before anything called for the warning ladder."
+    )
 
 
 class CallPage(_Answer):
@@ -114,6 +136,15 @@ class CallDetail(CallSummary):
     external_ids: dict[str, str]
     end_reason: str | None
     last_seq: int
+
+
+class LadderApproval(_Answer):
+    """A supervisor's approval, as it is kept with the call's events."""
+
+    call_id: str
+    step: str
+    approved_by: str = Field(description="User name.")
+    approver_name: str
 
 
 class EventPage(_Answer):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Literal, cast
 
-from koemori.assist.types import EndState
+from koemori.assist.types import EndState, LadderStanding
 from koemori.audio.call import CallId
 from koemori.server.api.schemas import (
     Access,
     CallDetail,
     CallSummary,
     Case,
+    LadderState,
     LastAlert,
     LastCheck,
     RaisedVoice,
@@ -32,11 +33,12 @@ def call_summary(view: CallView) -> CallSummary:
     return CallSummary.model_validate(_call_fields(view))
 
 
-def live_summary(view: CallView, bus: EventBus) -> CallSummary:
-    """A live call as lists show it, with what the recogniser sheds now."""
+def live_summary(view: CallView, bus: EventBus, ladder: LadderStanding | None) -> CallSummary:
+    """A live call as lists show it, with what the recogniser sheds now and where the ladder stands."""
     level = bus.assistance(CallId(view.call.call_id))
     shed = None if level is AssistanceLevel.NORMAL else level
-    return call_summary(view).model_copy(update={"assistance": shed})
+    standing = None if ladder is None else LadderState.model_validate(ladder)
+    return call_summary(view).model_copy(update={"assistance": shed, "ladder": standing})
 
 
 def call_detail(view: CallView, external_ids: dict[str, str]) -> CallDetail:

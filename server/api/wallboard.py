@@ -33,7 +33,7 @@ def snapshot(parts: Services, who: Identity, reach: Reach, at: datetime) -> Wall
         at=at,
         since=since,
         queues=[QueueFigures.model_validate(queue) for queue in figures],
-        calls=[views.live_summary(view, parts.bus) for view in live],
+        calls=[views.live_summary(view, parts.bus, parts.live.ladder(view.call.call_id)) for view in live],
         formulas={
             name: Formula(formula=text.formula, source=text.source)
             for name, text in wallboard.FORMULAS.items()

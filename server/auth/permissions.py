@@ -30,6 +30,7 @@ class Action(StrEnum):
     CASE_EDIT = "case.edit"
     HELP_ASK = "help.ask"
     HELP_CLOSE = "help.close"
+    LADDER_APPROVE = "ladder.approve"
     RECORDING_SEARCH = "recording.search"
     RECORDING_READ = "recording.read"
     RECORDING_PLAY = "recording.play"
@@ -103,6 +104,7 @@ _RIGHTS: dict[Role, dict[Action, Reach]] = {
         Action.CASE_READ: Reach.ANY,
         Action.CASE_EDIT: Reach.ANY,
         Action.HELP_CLOSE: Reach.ANY,
+        Action.LADDER_APPROVE: Reach.ANY,
         Action.RECORDING_SEARCH: Reach.ANY,
         Action.RECORDING_READ: Reach.ANY,
         Action.RECORDING_PLAY: Reach.ANY,

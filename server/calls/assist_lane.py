@@ -16,11 +16,15 @@ from typing import TYPE_CHECKING
 
 from koemori.assist.types import (
     AgentEdit,
+    Approval,
+    AssistEvent,
     AssistInput,
     CallClosed,
     CallerKnown,
     CallFacts,
     Heard,
+    LadderApproved,
+    LadderStanding,
     Tick,
     VoiceRaised,
 )
@@ -144,6 +148,16 @@ class AssistLane:
     async def edit(self, at_ms: int, values: Mapping[str, str]) -> None:
         """The agent changed the case form."""
         await self._feed(AgentEdit(at_ms=at_ms, values=values))
+
+    @property
+    def ladder(self) -> LadderStanding | None:
+        """Where the call stands on the warning ladder; None before anything called for it. Thread-safe."""
+        return None if self._engine is None else self._engine.ladder
+
+    async def approve(self, approval: LadderApproved) -> Approval | None:
+        """A supervisor approves that the agent may end the call; None when it does not stand there."""
+        results = await self._feed(approval)
+        return next((result for result in results if isinstance(result, Approval)), None)
 
     async def run(self) -> None:
         """Work until `finish`, or until something fails; raises nothing but cancellation."""
@@ -327,9 +341,10 @@ class AssistLane:
         if known is not None:
             await self._feed(known)
 
-    async def _feed(self, event: AssistInput, cause: Cause | None = None) -> None:
+    async def _feed(self, event: AssistInput, cause: Cause | None = None) -> list[AssistEvent]:
+        """Tell the engine; what it answered, as it was said to everybody."""
         if self._engine is None:
-            return
+            return []
         async with self._engine_turn:
             try:
                 loop = asyncio.get_running_loop()
@@ -341,7 +356,7 @@ class AssistLane:
                     exc_info=error,
                 )
                 self._metrics.assist_failures.labels(type(error).__name__).inc()
-                return
+                return []
             answered_ms = self._emitter.now_ms()
             if isinstance(event, Heard) and cause is not None and answered_ms is not None:
                 taken_s = (answered_ms - cause.asked_ms) / 1000
@@ -350,6 +365,7 @@ class AssistLane:
                 await self._emitter.assist(result, cause, answered_ms)
         if not isinstance(event, CallClosed):
             await self._greet(await self._finder.after(results))
+        return results
 
 
 def _heard(event: Utterance) -> Heard:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from koemori.assist.types import Approval, LadderStanding
 from koemori.audio.call import CallId
 from koemori.audio.errors import KoemoriError
 from koemori.server.bus import EventSink
@@ -80,10 +81,22 @@ class LiveCalls:
 
     async def edit(self, call_id: str, values: Mapping[str, str]) -> bool:
         """Hand the agent's edit to the call's case; False when the call is not live."""
-        for session in self._sessions:
-            if session.started is not None and session.started.call_id == call_id:
-                return await session.edit(values)
-        return False
+        session = self._session(call_id)
+        return session is not None and await session.edit(values)
+
+    async def approve(self, call_id: str, user_name: str, display_name: str) -> Approval | None:
+        """Hand a supervisor's approval to the call; None when it is not live or does not stand there."""
+        session = self._session(call_id)
+        return None if session is None else await session.approve(user_name, display_name)
+
+    def ladder(self, call_id: str) -> LadderStanding | None:
+        """Where a live call stands on the warning ladder; None before anything called for it. Thread-safe."""
+        session = self._session(call_id)
+        return None if session is None else session.ladder
+
+    def _session(self, call_id: str) -> CallSession | None:
+        sessions = tuple(self._sessions)  # at once: the loop may add one while another thread looks
+        return next((one for one in sessions if one.started and one.started.call_id == call_id), None)
 
     async def drain(self, reason: str, patience_s: float = 60.0) -> None:
         """End every call, take no new ones, and wait until each is sealed."""

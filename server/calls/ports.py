@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from koemori.assist.types import AssistEvent, AssistInput, CallFacts, EarlierCall, MatchedBy
+from koemori.assist.types import AssistEvent, AssistInput, CallFacts, EarlierCall, LadderStanding, MatchedBy
 from koemori.audio.call import CallEnded, CallId, CallStarted, Channel
 from koemori.audio.frames import AudioFrame, Gap, SourceEvent
 from koemori.models.types import TranscriptEvent
@@ -104,6 +104,11 @@ class Engine(Protocol):
 
     failures: Counter[str]
     """Parts that failed in this call, by name."""
+
+    @property
+    def ladder(self) -> LadderStanding | None:
+        """Where the call stands on the warning ladder; None before anything called for it. Thread-safe."""
+        ...
 
     def push(self, event: AssistInput) -> list[AssistEvent]:
         """Take one input; return what follows from it, in order."""

@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from koemori.assist.types import CallFacts
+from koemori.assist.types import Approval, CallFacts, LadderApproved, LadderStanding
 from koemori.audio.call import CallEnded, CallId, CallStarted
 from koemori.audio.errors import JournalError, KoemoriError
 from koemori.audio.frames import AudioFrame, Gap, SourceEvent, samples_to_ms
@@ -120,6 +120,18 @@ class CallSession:
             return False
         await self._lane.edit(self.now_ms, values)
         return True
+
+    @property
+    def ladder(self) -> LadderStanding | None:
+        """Where the call stands on the warning ladder; None before anything called for it. Thread-safe."""
+        lane = self._lane
+        return None if lane is None else lane.ladder
+
+    async def approve(self, user_name: str, display_name: str) -> Approval | None:
+        """A supervisor approves that the agent may end the call; None when it does not stand there."""
+        if self._lane is None:
+            return None
+        return await self._lane.approve(LadderApproved(self.now_ms, user_name, display_name))
 
     def stop(self, reason: str) -> None:
         """End the call from our side; what came so far is sealed."""

@@ -183,7 +183,8 @@ class _Desk:
         services = self.connection.services
         with services.database.read() as transaction:
             found = calls.live(transaction, who, reach)
-        return [views.live_summary(view, services.bus) for view in found]
+        live = services.live
+        return [views.live_summary(view, services.bus, live.ladder(view.call.call_id)) for view in found]
 
 
 async def _wait(event: asyncio.Event, longest_s: float) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import numpy as np
 from koemori.assist.types import (
     AgentEdit,
     Alert,
+    Approval,
     AssistEvent,
     AssistInput,
     CallClosed,
@@ -23,6 +24,8 @@ from koemori.assist.types import (
     EndState,
     FieldValue,
     Heard,
+    LadderApproved,
+    LadderStanding,
     Severity,
 )
 from koemori.audio.call import CallEnded, CallId, CallStarted, Channel, ChannelRole, LegId
@@ -156,6 +159,7 @@ class FakeEngine:
     fail_on: type | None = None
     failures: Counter[str] = field(default_factory=Counter)
     fields: dict[str, FieldValue] = field(default_factory=dict)
+    ladder: LadderStanding | None = None
 
     def push(self, event: AssistInput) -> list[AssistEvent]:
         self.inputs.append(event)
@@ -181,6 +185,11 @@ class FakeEngine:
                     name: FieldValue(value, 1.0, (), True) for name, value in event.values.items()
                 }
                 return [self._case(event.at_ms)]
+            case LadderApproved():
+                if self.ladder is None or not self.ladder.awaits_approval:
+                    return []
+                self.ladder = replace(self.ladder, awaits_approval=False)
+                return [Approval(event.at_ms, event.approved_by, event.approver_name, "ladder4")]
             case CallClosed():
                 return [self._case(event.at_ms)]
             case _:

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 
 import pytest
-from koemori.assist.types import AssistEvent, AssistInput, CallClosed, Heard, Tick
+from koemori.assist.types import AssistEvent, AssistInput, CallClosed, Heard, LadderStanding, Tick
 from koemori.audio.call import CallEnded, CallStarted
 from koemori.audio.errors import AudioFileError, JournalError
 from koemori.audio.frames import AudioFrame, Gap, GapCause
@@ -253,6 +253,29 @@ async def test_an_agents_edit_becomes_a_case_event_while_live_only() -> None:
     go_on.set()
     await running
     assert not await calls.edit(CALL, {})
+
+
+async def test_a_supervisors_approval_becomes_an_event_while_live_and_where_it_is_due() -> None:
+    parts = FakeParts(engine=FakeEngine(ladder=LadderStanding((), awaits_approval=True)))
+    sink = ListSink()
+    go_on = asyncio.Event()
+    calls = LiveCalls(parts.ports(), sink, Metrics())
+    running = asyncio.create_task(calls.run(call(*frames(50), go_on), Pace.HELD))
+    while len(parts.recorder.pushed) < 100:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    standing = calls.ladder(CALL)
+    assert standing is not None
+    assert standing.awaits_approval
+    approval = await calls.approve(CALL, "boss", "管理 花子")
+    assert approval is not None
+    (event,) = sink.of("approval")
+    assert event.model_dump()["approved_by"] == approval.approved_by == "boss"
+    assert await calls.approve(CALL, "boss", "管理 花子") is None
+    assert await calls.approve("another", "boss", "") is None
+    assert calls.ladder("another") is None
+    go_on.set()
+    await running
+    assert await calls.approve(CALL, "boss", "") is None
 
 
 async def test_a_recording_that_cannot_be_sealed_keeps_its_journal() -> None:

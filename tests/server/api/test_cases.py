@@ -35,6 +35,12 @@ class OneLiveCall:
         await self.bus.publish(case_event(call_id, self.seq, self.revision, {"product": "掃除機"}, **values))
         return True
 
+    async def approve(self, _call_id: str, _user_name: str, _display_name: str) -> None:
+        return None
+
+    def ladder(self, _call_id: str) -> None:
+        return None
+
     def call_ids(self) -> tuple[CallId, ...]:
         return (CallId(self.call_id),)
 

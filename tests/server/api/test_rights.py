@@ -35,6 +35,7 @@ ALLOWED: dict[str, set[str]] = {
     "getTranscript": {OWNER, BOSS, COUNSEL},
     "askForHelp": {OWNER},
     "closeHelp": {OWNER, BOSS},
+    "approveEnding": {BOSS},
     "getCase": {OWNER, BOSS, COUNSEL},
     "editCase": {OWNER, BOSS},
     "listRecordings": EVERYONE,
