@@ -8,6 +8,14 @@ found is measured (`measured`), and whoever needs certainty must have a person l
 
 from __future__ import annotations
 
+from koemori.assist.redaction.audible import (
+    MARGIN_MS,
+    UNHEARD,
+    AudioSpan,
+    Said,
+    audible_spans,
+    unheard_spans,
+)
 from koemori.assist.redaction.finding import personal_spans, redacted
 from koemori.assist.redaction.measured import Measured, measured
 from koemori.assist.redaction.spans import (
@@ -22,16 +30,22 @@ from koemori.assist.redaction.spans import (
 from koemori.assist.redaction.stream import Redactor
 
 __all__ = [
+    "MARGIN_MS",
     "MASKS",
     "REDACTOR_VERSION",
+    "UNHEARD",
+    "AudioSpan",
     "HeardSpan",
     "Measured",
     "PersonalData",
     "Redactor",
+    "Said",
     "Span",
+    "audible_spans",
     "masked",
     "measured",
     "merged",
     "personal_spans",
     "redacted",
+    "unheard_spans",
 ]

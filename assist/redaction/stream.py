@@ -114,11 +114,10 @@ class Redactor:
             self._asked = {kind: left - 1 for kind, left in self._asked.items() if left > 1}
             if cues and len(heard.text) <= _ANNOUNCED and not chains(heard.text):
                 self._asked |= dict.fromkeys(cues & (DIGITS | {PersonalData.EMAIL}), _SOON)
-            return
-        if cues and _ASKS.search(heard.text):
+        if heard.speaker is not ChannelRole.CUSTOMER and cues and _ASKS.search(heard.text):
             self._asked = dict.fromkeys(cues, _LASTS)
             self._characters = asks_for_characters(heard.text)
-        elif len(heard.text) > _GOES_ON and not chains(heard.text):
+        elif heard.speaker is ChannelRole.AGENT and len(heard.text) > _GOES_ON and not chains(heard.text):
             self._asked = {kind: min(left, _SOON) for kind, left in self._asked.items()}
             self._characters = False
 

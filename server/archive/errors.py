@@ -3,7 +3,8 @@
 KoemoriError
 └── ArchiveError
     ├── SealError            a recording that could not be sealed; its journal stays
-    └── RecordingStoreError  a recording that is not there, or is there already
+    ├── RecordingStoreError  a recording that is not there, or is there already
+    └── RenditionError       a redacted rendition that could not be made
 """
 
 from __future__ import annotations
@@ -27,3 +28,9 @@ class RecordingStoreError(ArchiveError):
     """A stored recording is missing, exists already, or was asked for by an impossible name."""
 
     code = "recording-store"
+
+
+class RenditionError(ArchiveError):
+    """A redacted rendition could not be made. The master is untouched."""
+
+    code = "rendition"
