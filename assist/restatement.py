@@ -20,7 +20,16 @@ _ADDRESS: Final = re.compile(
     r"^(?:[^、。]{1,8}様、?|ありがとうございます[、。]?|かしこまりました[、。]?|恐れ入ります[、。]?|はい[、。]?|それでは[、。]?|では[、。]?|つまり[、。]?|お話を(?:整理|まとめ)(?:させていただき|し)ますと[、。]?)+"
 )
 _NOT: Final = re.compile(
-    r"^(?:え、?)?(?:それは|そう|左様|さよう|そちら)|(ご希望|いかが|よろしい|どちら|どの|どう|何|いつ|お名前|番号).{0,20}(でしょうか|ますか|ですか)$"
+    r"^(?:え、?)?(?:それは|そう|左様|さよう|そちら)|(ご希望|いかが|(?<!ことで)よろしい|どちら|どの|どう|何|いつ|お名前|番号).{0,20}(でしょうか|ますか|ですか)$"
+)
+
+
+_SPOKEN_NUMBER: Final = re.compile(
+    r"^(?:失礼いたしました、?|復唱いたします、?)?(?:[A-Za-zＡ-Ｚァ-ヴ]{1,3}の)?[0-9０-９〇零一二三四五六七八九]{2,}(?:の?[0-9０-９〇零一二三四五六七八九、]+)*(?:、|。|で$|$)"
+)
+"""A number read back before the matter, 「Dの5091、本日…お届けした…」, or alone."""
+_ONLY_WHO: Final = re.compile(
+    r"^(?:[^、。]{1,9}様|[^、。]{0,12}(?:番号|お電話|お名前|ご住所|ご本人)(?:様)?(?:は|が|も)?)$"
 )
 
 
@@ -34,6 +43,7 @@ def restated(text: str) -> str | None:
         if match is None:
             continue
         what = _ADDRESS.sub("", match.group("what")).strip("、。 ")
-        if len(what) >= 4:
+        what = _SPOKEN_NUMBER.sub("", what).strip("、。 ")
+        if len(what) >= 4 and not _ONLY_WHO.search(what):
             return what
     return None

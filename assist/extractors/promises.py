@@ -16,20 +16,36 @@ from koemori.audio.call import ChannelRole
 
 _ACT: Final = re.compile(
     r"返金|送り|送付|郵送|発送|再送|配送|交換|届け|連絡|電話|折り返|伺|訪問|支払|払い|手配|報告|回答|返答|再発行|手続|用意|修理|お詫び|"
-    r"差し上げ|お持ち|減額|取り消|返却|補償|調査|確認|対応|改善|参り|まいり|変更|予約|案内|提出|検討|メール|書面|共有"
+    r"差し上げ|お持ち|減額|負担|持ち|行かせ|開栓|閉栓|工事|点検|見積|引き取|回収|取り?替え|止め|決め|判断|弁償|値引|割引|入金|振り?込|清掃|張り?替え|取り付け|お知らせ|派遣|立ち会|施工|補修|塗り?直|作り直|再検査|再審査|取り消|返却|補償|調査|確認|対応|改善|参り|まいり|変更|予約|案内|提出|検討|メール|書面|共有"
 )
 _WEAK_ACT: Final = re.compile(
-    r"調査|確認|対応|改善|変更|予約|案内|検討|報告|お詫び|用意|手続|共有|書面|電話(?=で)"
+    r"止め|決め|判断|点検|見積|調査|確認|対応|改善|変更|予約|案内|検討|報告|お詫び|用意|手続|共有|書面|電話(?=で)"
 )
 _COMMIT: Final = re.compile(
     r"(いたします|致します|します|させていただきます|申し上げます|差し上げます|さしあげます|伺います|参ります|まいります|お持ちします|払います|送ります|"
-    r"届けます|返します|かけます|上がります|いたしますので|します(?:ので|から|、).*)(?:ね|よ|ので|から)?$"
+    r"届けます|返します|かけます|上がります|持ちます|負担します|行かせます|向かわせます|行います|決めます|止めます|替えます|直します|引き取ります|戻します|入れます|出します"
+    r"|知らせます|(?:返金|交換|補償|弁償)で大丈夫です|(?:返金|交換|補償|弁償|対応)になります|いたしますので|します(?:ので|から|、).*)(?:ね|よ|ので|から)?$"
 )
 _NOT: Final = re.compile(
-    r"(かね|ません|できない|終了|切らせ|お控え|おやめ|少々お待ち|少しお待ち|続(く|き)|場合|失礼(いた|し)|お願い(いた|し)|復唱|代わ|替わ|繋ぎ|つなぎ|転送(?:いた|し)|断り|と思います|録音|以上の|いかが|よろしい|恐れ入|感謝)"
+    r"(かね|ません|できない|終了|切らせ|お切り|お控え|おやめ|少々お待ち|少しお待ち|(?<!手)続(く|き|け)|失礼(いた|し)|お願い(いた|し)|復唱|(?<!の)代わ(?!り(?:の|に))|(?<!取り)(?<!取)(?<!張り)替わ|繋ぎ|つなぎ|転送(?:いた|し)|断り|と思います|録音|以上の|いかが|よろしい|恐れ入|感謝|相談いたします|通報)"
 )
+_ASKS: Final = re.compile(
+    r"(?:を|ことなので|順に|いくつか|お話)、?(?:お?伺|お聞き|うかが)|(?:て|で)(?:まい|参)ります"
+)
+"""「お名前を伺います」 asks, 「確認してまいります」 is done at once: neither is a promise without a day."""
+_SLIP: Final = re.compile(
+    r"[一-龥ァ-ヴー]{1,6}、(?:あ、?|いえ、?|いや、?)?(?:大変)?失礼(?:いた)?し(?:まし)?た、?|(?:^|(?<=。))失礼(?:いた)?しました、"
+)
+_SUMMARY: Final = re.compile(
+    r"^(?:それでは、?|では、?)?(?:まとめ|整理|繰り返し)(?:いた|させて|申)?[ぁ-ん]{0,8}(?:ますと|まして|、)"
+)
+_BEYOND: Final = re.compile("治療費|慰謝料|全額|賠償|弁償|無料で|一生|いくらでも")
+_CHECKED: Final = re.compile(
+    "確認(?:が取れ|いたしましたところ|しましたところ|できました|の結果|いたしました結果)|調査の結果|調べましたところ"
+)
+_BEYOND_RIGHTS: Final = "(権限外の約束)"
 _SELF: Final = re.compile(
-    r"(?:^|[、。\s])(?:お電話(?:を)?(?:代わり|替わり)ました[、。]?)?([^、。\s]{2,14})の([一-龥々ァ-ヴー]{1,6})(?:でございます|です|と申します)"
+    r"(?:^|[、。\s])(?:お電話(?:を)?(?:代わり|替わり)ました[、。]?)?([^、。\s]{2,24})の([一-龥々ァ-ヴー]{1,6})(?:でございます|です|と申します|が承|がお受け|が対応|がご案内)"
 )
 _NAME_ALONE: Final = re.compile(
     r"(?:^|[、。\s]|ます)([一-龥々]{1,4}|[ァ-ヴー]{2,6})(?:でございます|と申します)(?:[、。]|$|この|通話)"
@@ -50,10 +66,16 @@ _TITLES: Final = (
     "上席",
     "副店長",
 )
-_SUBJECT: Final = re.compile(r"([一-龥々ァ-ヴー]{2,10})(?:が|から|より)(?!なる|ある)")
-_SUBJECT_WORDS: Final = re.compile(
-    r"(員|者|部|課|担当|部署|センター|係|店|業者|スタッフ|窓口|本社|責任者|上席|店長|技術)$"
+_SUBJECT: Final = re.compile(
+    r"((?:[一-龥々ァ-ヴー]{1,6}の)?[一-龥々ァ-ヴー]{1,10}(?:のほう|の方)?)(?:が|から|より)(?!なる|ある)"
 )
+_NAMED: Final = re.compile(
+    r"(?:([一-龥々ァ-ヴー]{2,10})の|(?:私|わたくし)、?|^|[、。\sを])([一-龥々ァ-ヴー]{1,5})(?:が|から|より)"
+)
+_SUBJECT_WORDS: Final = re.compile(
+    r"(員|者|部|課|担当|部署|センター|係|店|業者|スタッフ|窓口|本社|責任者|上席|店長|技術|部門|業者|工場|会社|本部|支社|支店|のほう|の方|職人|医師|作業班|運転手|配達員|工務店)$"
+)
+_OPENING: Final = 2
 _OPEN: Final = "未定"
 
 
@@ -78,16 +100,23 @@ class PromiseExtractor:
         self._who = "担当者"
         self._promises: list[_Promise] = []
         self._shown = ""
+        self._checked = False
 
     def observe(self, heard: Heard, call: CallView) -> list[FieldProposal]:
         """Look for promises in the agent's words."""
         if heard.speaker is not ChannelRole.AGENT:
             return []
-        self._note_speaker(heard.text)
-        for clause in clauses_of(heard.text):
-            promise = self._promise(clause.text, heard)
-            if promise is not None:
-                self._keep(promise)
+        self._note_speaker(heard.text, first=len(call.heard) <= _OPENING)
+        self._checked |= bool(_CHECKED.search(heard.text))
+        before = ""
+        for clause in clauses_of(_SLIP.sub("", heard.text)):
+            if _SUMMARY.search(clause.text) and self._promises:
+                continue
+            for part in _parts(clause.text):
+                promise = self._promise(part, heard)
+                if promise is not None:
+                    self._keep(_with_matter(promise, before))
+            before = clause.text
         shown = "; ".join(promise.shown() for promise in self._promises)
         if not shown or shown == self._shown:
             return []
@@ -95,12 +124,12 @@ class PromiseExtractor:
         ids = tuple(dict.fromkeys(name for promise in self._promises for name in promise.utterance_ids))
         return [FieldProposal("promises", shown, 0.6, ids)]
 
-    def _note_speaker(self, text: str) -> None:
+    def _note_speaker(self, text: str, *, first: bool) -> None:
         alone = _NAME_ALONE.search(text)
         if alone and _is_name(alone.group(1), text, alone.start(1)):
             self._who = f"担当の{alone.group(1)}"
         found = _SELF.search(text)
-        if found and _is_name(found.group(2), text, found.start(2)):
+        if found and (first or _is_name(found.group(2), text, found.start(2))):
             title = found.group(1) if found.group(1).endswith(_TITLES) else "担当"
             self._who = f"{title}の{found.group(2)}"
 
@@ -109,27 +138,42 @@ class PromiseExtractor:
             return None
         times = time_words(text)
         acts = _ACT.findall(text)
-        if not times and _WEAK_ACT.fullmatch(acts[-1]):
+        if not times and (_WEAK_ACT.fullmatch(acts[-1]) or _ASKS.search(text) or "場合" in text):
+            return None
+        if _ASKS.search(text) and "を" in text and not _DATED_VISIT.search(text):
             return None
         by = _deadline(times)
         what = text
         for words in reversed(times):
             what = what[: words.start] + re.sub(r"^(?:に|の|には)", "", what[words.end :])
-        subject = _SUBJECT.search(what)
-        who = self._who
-        if subject and _SUBJECT_WORDS.search(subject.group(1)):
-            who = subject.group(1)
+        who, what = self._doer(what)
         what = _shortened(what)
         if len(what) < 2:
             return None
+        if by == _OPEN and _BEYOND.search(what) and not self._checked and who.startswith("担当"):
+            what += _BEYOND_RIGHTS
         content = frozenset(
             word.lemma for word in words_of(what) if word.is_content and word.lemma not in _COMMON
         )
         return _Promise(what, by, who, (heard.utterance_id,), content)
 
+    def _doer(self, text: str) -> tuple[str, str]:
+        """Who will do it, and the words without them."""
+        for match in _NAMED.finditer(text):
+            title, name = match.group(1) or "", match.group(2)
+            certain = match.group().startswith(("私", "わたくし"))
+            if certain or _is_name(name, text, match.start(2)):
+                known = title.endswith(_TITLES) or title.endswith(("部門", "課", "部"))
+                who = f"{title}の{name}" if known else f"担当の{name}" if name not in self._who else self._who
+                return who, text[: match.start()] + text[match.end() :]
+        for subject in _SUBJECT.finditer(text):
+            if _SUBJECT_WORDS.search(subject.group(1)):
+                return subject.group(1), text
+        return self._who, text
+
     def _keep(self, promise: _Promise) -> None:
         for place, old in enumerate(self._promises):
-            if old.content & promise.content:
+            if _same(old.content, promise.content):
                 fuller = promise if len(promise.what) > len(old.what) else old
                 self._promises[place] = replace(
                     fuller,
@@ -142,15 +186,43 @@ class PromiseExtractor:
 
 
 _COMMON: Final = frozenset(("為る", "致す", "申し上げる", "頂く", "御", "事", "の", "差し上げる"))
+_BY_WHAT: Final = frozenset(
+    ("電話", "連絡", "回答", "御", "送る", "私", "カード", "メール", "結果", "手続き", "全額", "為る")
+)
+_DATED_VISIT: Final = re.compile("(?:に|へ)(?:伺|うかが)")
 _POLITE_END: Final = re.compile(
     r"(?:を|も)?(?:いたします|致します|します|させていただきます|申し上げます|差し上げます|さしあげます)(?:ね|よ|ので|から)?.*$"
 )
 
 
+def _with_matter(promise: _Promise, before: str) -> _Promise:
+    """「費用を負担できるかは轟が判断いたします。お電話でご回答します」: the sentence before says of what."""
+    if promise.content - _BY_WHAT or not _ACT.search(before):
+        return promise
+    return replace(promise, what=f"{trimmed(before)}、{promise.what}")
+
+
+def _parts(text: str) -> list[str]:
+    """「六日の午前中に…開栓し、八日の夕方に…閉栓いたします」 promises twice: each with a day of its own."""
+    parts = re.split(r"(?<=し)、", text)
+    if len(parts) < 2 or not all(time_words(part) and _ACT.search(part) for part in parts):
+        return [text]
+    return [*(f"{part}ます" for part in parts[:-1]), parts[-1]]
+
+
+def _same(one: frozenset[str], other: frozenset[str]) -> bool:
+    """Whether two promises are of one thing; that both are made by telephone says little."""
+    shared = (one & other) - _BY_WHAT
+    return bool(shared) and len(shared) * 2 >= min(len(one - _BY_WHAT), len(other - _BY_WHAT))
+
+
 def _is_name(name: str, text: str, start: int) -> bool:
     if re.fullmatch("[ァ-ヴー]+", name):
         return True
-    return any(word.start == start and word.kind[2] == "人名" for word in words_of(text))
+    return any(
+        word.start == start and word.kind[2] in ("人名", "地名") and len(name) <= len(word.surface) + 1
+        for word in words_of(text)
+    )
 
 
 def _deadline(times: list[TimeWords]) -> str:

@@ -15,6 +15,10 @@ from koemori.assist.types import CallFacts, FieldProposal, Heard
 from koemori.audio.call import ChannelRole
 
 _WEEKDAY: Final = re.compile("([月火水木金土日])曜(?!日)")
+_BEFOREHAND: Final = re.compile(
+    r"^(?:に|は|、)?お?(?:届い|届け|買っ|買い上げ|購入|注文|頼ん|契約|申し込|予約|送っ|受け取|求め|もらっ|納品)[ぁ-ん]{0,7}?[たる](?=[一-龥ァ-ヴ])"
+)
+_A_NAME: Final = re.compile(r"^(?:って|と)書|^様|^さん|^と(?:申|い[いう])")
 _ASIDE: Final = 0.4
 _TROUBLE: Final = 0.6
 _ANSWERED: Final = 0.7
@@ -35,8 +39,9 @@ class WhenExtractor:
 
     def observe(self, heard: Heard, call: CallView) -> list[FieldProposal]:
         """Look for the time the matter is about."""
-        if heard.speaker is ChannelRole.AGENT:
-            part = restated(heard.text)
+        agent = heard.speaker is ChannelRole.AGENT
+        part = restated(heard.text) if agent else None
+        if agent:
             found = [] if part is None else _useful(part)
             confidence = _READ_BACK
         else:
@@ -44,7 +49,7 @@ class WhenExtractor:
             confidence = self._weigh(heard, call)
         if not found:
             return []
-        best = found[0]
+        best = self._best(found, part if agent and part else heard.text)
         if confidence < self._confidence or (confidence == self._confidence and self._value):
             return []
         said = _WEEKDAY.sub(r"\1曜日", best.said)
@@ -54,6 +59,17 @@ class WhenExtractor:
         )
         self._value, self._confidence = richer, confidence
         return [FieldProposal("when", self._shown(best, richer), confidence, self._ids)]
+
+    def _best(self, found: list[TimeWords], text: str) -> TimeWords:
+        """The time the trouble is told with; what came before it (「先週届いた本棚」) gives way."""
+        ends = [*(words.start for words in found[1:]), len(text)]
+        scores = []
+        for words, end in zip(found, ends, strict=True):
+            after = text[words.end : end]
+            told = any(pattern.search(fold(after).text) for pattern in self._trouble)
+            known = bool(self._value) and _same(words.said, self._value)
+            scores.append(2 * known + told - 2 * bool(_BEFOREHAND.match(after)))
+        return found[scores.index(max(scores))]
 
     def _weigh(self, heard: Heard, call: CallView) -> float:
         asked = next((item for item in call.before(heard) if item.speaker is ChannelRole.AGENT), None)
@@ -77,7 +93,9 @@ def _useful(text: str) -> list[TimeWords]:
     found = [
         words
         for words in time_words(text)
-        if not words.is_deadline and words.folded not in ("夜", "朝", "昼")
+        if not words.is_deadline
+        and words.folded not in ("夜", "朝", "昼", "以前")
+        and not _A_NAME.match(text[words.end :])
     ]
     return sorted(found, key=lambda words: words.start)
 

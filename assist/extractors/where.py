@@ -14,10 +14,98 @@ from koemori.assist.words import words_of
 from koemori.audio.call import ChannelRole
 
 _NAMED: Final = re.compile(
-    r"((?:[一-龥々ァ-ヴーA-Za-z]){1,8}(?:支店|本店|号店|営業所|ショールーム|駅前店|交差点|公園|高速道路|店(?!員|長|舗|の人|頭)|市|区(?!別)|町(?!内)|駅))(?=[でのにへをがはも、。]|から|まで|$)"
+    r"((?:[一-龥々ァ-ヴーA-Za-z]){1,8}(?:支店|支社|支所|支部|出張所|本店|本社|号店|営業所|ショールーム|駅前店|交差点|公園|高速道路|空港|市役所|区役所|病院|医院|クリニック|百貨店|モール|スタジアム|会館|ホール|団地|教室|校(?![一-龥])|大橋|橋(?![一-龥])|インター|サービスエリア|ターミナル|店(?!員|長|舗|の人|頭)|市(?!民|場|販|外)|区(?!別|間)|町(?!内)|村(?![一-龥])|駅))(?=[でのにへをがはも、。]|から|まで|$)"
+)
+_NAMED_ENDS: Final = (
+    *("店", "駅", "営業所", "ショールーム", "支社", "支所", "支部", "出張所", "空港", "市役所", "区役所"),
+    *(
+        "病院",
+        "クリニック",
+        "モール",
+        "スタジアム",
+        "教室",
+        "校",
+        "橋",
+        "インター",
+        "サービスエリア",
+        "ターミナル",
+    ),
+)
+_NO_NAMES: Final = frozenset(
+    (
+        *(
+            "お店",
+            "店",
+            "本店",
+            "当店",
+            "他店",
+            "同店",
+            "貴店",
+            "全店",
+            "各店",
+            "売店",
+            "来店",
+            "閉店",
+            "開店",
+            "出店",
+        ),
+        *(
+            "代理店",
+            "飲食店",
+            "量販店",
+            "専門店",
+            "喫茶店",
+            "百貨店",
+            "支店",
+            "本社",
+            "支社",
+            "御社",
+            "空港",
+            "病院",
+        ),
+        *(
+            "学校",
+            "教室",
+            "本校",
+            "当校",
+            "高校",
+            "中学校",
+            "小学校",
+            "登校",
+            "下校",
+            "都市",
+            "地区",
+            "市",
+            "区",
+            "町",
+        ),
+        *("最寄駅", "最寄り駅", "歩道橋"),
+    )
+)
+_HOME_ROOMS: Final = frozenset(
+    (
+        "書斎",
+        "台所",
+        "キッチン",
+        "居間",
+        "リビング",
+        "寝室",
+        "浴室",
+        "風呂場",
+        "お風呂",
+        "洗面所",
+        "子供部屋",
+        "子ども部屋",
+    )
 )
 _STRONG: Final = ("自宅", "台所", "キッチン", "浴室", "書斎", "玄関", "駐車場")
-_HOME: Final = {"家": "自宅", "うち": "自宅", "お宅": "自宅"}
+_HOME: Final = {
+    "家": "自宅", "うち": "自宅", "お宅": "自宅", "引っ越し先": "新居", "引越し先": "新居", "引越先": "新居",
+    "新しい家": "新居", "新しい部屋": "新居", "新しい住まい": "新居",
+}  # fmt: skip
+_OF_YOURS: Final = re.compile(
+    r"(?:君|きみ|お前|あなた|あんた|おたく|お宅|そちら|そっち|その|この|どこの)の?$"
+)
 _FOLLOWED: Final = r"(?=で|の|に|から|へ|まで|は|が|を|、|。|$)"
 
 
@@ -48,8 +136,11 @@ class WhereExtractor:
         named, outer, inner = (self._parts.get(kind) for kind in ("named", "outer", "inner"))
         parts = [part for part in (outer if named is None else named, inner) if part is not None]
         value = "の".join(part[0] for part in parts)
-        if named is not None and outer is not None and outer[0] == "新居":
-            value = f"新居({named[0]})"
+        if named is not None and outer is not None and outer[0].endswith(("新居", "自宅")):
+            value = f"{outer[0]}({named[0]})"
+            parts = [outer, named]
+        elif len(parts) == 1 and value in _HOME_ROOMS:
+            value = f"自宅の{value}"
         ids = tuple(dict.fromkeys(part[2] for part in parts))
         return [FieldProposal("where", value, max(part[1] for part in parts), ids)]
 
@@ -73,23 +164,42 @@ def _first(pattern: re.Pattern[str], text: str, *, answer: bool = True) -> str |
         after = text[match.end() :]
         if not answer and after.startswith(("に", "へ", "まで", "が", "は", "を")) and word not in _STRONG:
             continue
+        if word == "会社" and _OF_YOURS.search(text[: match.start()]):
+            continue
         if word in ("うち", "家") and (
             not after.startswith(("で", "に", "へ", "から", "まで")) or text[: match.start()].endswith("の")
         ):
             continue
-        return _HOME.get(word, word)
+        return _place_before(text[: match.start(1)]) + _HOME.get(word, word)
     return None
 
 
 def _named(text: str) -> str | None:
+    """「戸塚店」, 「厚木の柳橋」, 「宇都宮市の鶴田町」."""
+    found, end = "", -1
     for match in _NAMED.finditer(text):
         name = match.group(1)
-        if name in ("お店", "本店", "当店", "店", "他店", "売店", "都市", "地区", "最寄駅", "最寄り駅"):
+        if name in _NO_NAMES:
             continue
         words = words_of(name)
-        if words and (words[0].is_place or name.endswith(("店", "駅", "営業所", "ショールーム"))):
-            return name
-    return None
+        whole = len(words) == 1 and words[0].is_place and name.endswith("橋")
+        if not words or whole or not (words[0].is_place or name.endswith(_NAMED_ENDS)):
+            continue
+        if not found:
+            found = _place_before(text[: match.start()]) + name
+        elif text[end : match.start()] in ("", "の", "、", "の、"):
+            found = f"{found}の{name}"
+        else:
+            break
+        end = match.end()
+    return found or None
+
+
+def _place_before(text: str) -> str:
+    """「船橋の」 before 「新居」, 「厚木の、」 before 「柳橋」."""
+    match = re.search(r"([一-龥々ァ-ヴー]{2,6})の、?$", text)
+    words = words_of(match.group(1)) if match else ()
+    return f"{match.group(1)}の" if match and words and all(word.is_place for word in words) else ""
 
 
 def _about_home(text: str) -> str | None:

@@ -57,3 +57,40 @@ def test_refusals_endings_and_things_done_at_once_are_no_promises(said: str) -> 
 
 def test_the_customers_words_are_no_promise() -> None:
     assert promises(("c", "明日までに連絡します")) == ""
+
+
+def test_two_days_in_one_sentence_are_two_promises() -> None:
+    said = "それでは、六日の午前中に係員が鶴田町を開栓し、今のお部屋は八日の夕方に係員が閉栓いたします。"
+    assert promises(("a", said)).count("期限") == 2
+
+
+def test_the_doer_may_be_named_in_the_promise_itself() -> None:
+    said = "結果は、今日の五時までに私、白鳥からお電話いたします。"
+    assert "担当: 担当の白鳥" in promises(("a", said))
+    assert "担当: 審査部門" in promises(("a", "三営業日のうちに、審査部門がお支払いの可否を決めます。"))
+
+
+def test_a_slip_of_the_tongue_leaves_the_day_and_the_doer() -> None:
+    said = "あさっての午前中には、轟から書面、あ、失礼しました、お電話でご回答します。"
+    value = promises(("a", said))
+    assert "あさっての午前中" in value
+    assert "轟" in value
+
+
+def test_money_promised_before_anything_was_checked_is_marked() -> None:
+    said = ("a", "治療費はもちろん、慰謝料も全額こちらで持ちます。")
+    assert "(権限外の約束)" in promises(said)
+    checked = ("a", "調査の結果、こちらの不備でした。治療費は全額、当社で負担いたします。")
+    assert "(権限外の約束)" not in promises(checked)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "ご契約者様のお名前と証券番号をお伺いいたします。",
+        "上席の承認を得てまいります。",
+        "大切なことなので伺います。",
+    ],
+)
+def test_asking_and_fetching_are_no_promises(said: str) -> None:
+    assert promises(("a", said)) == ""

@@ -35,3 +35,31 @@ def test_the_agents_read_back_wins() -> None:
 
 def test_a_deadline_the_agent_names_is_not_when_it_happened() -> None:
     assert when(("c", "先月の電気代が高い"), ("a", "内訳を五日以内に郵送いたします")) == "先月"
+
+
+@pytest.mark.parametrize(
+    ("said", "value"),
+    [
+        ("先週の水曜に届いた本棚なんですけど、昨日の夜、棚板が抜けて、本が落ちてきたんです", "昨日の夜"),
+        ("十月分の電気代なんですけど、倍近くになってるんですよ", "十月分"),
+        ("先月の三連休に泊まった者なんですけど", "先月の三連休"),
+        ("先月と今月、引き落とし、落ちてないですよね", "先月と今月"),
+    ],
+)
+def test_the_time_of_the_trouble_is_chosen(said: str, value: str) -> None:
+    assert when(("c", said)) == value
+
+
+def test_a_name_that_reads_like_a_date_is_none() -> None:
+    assert when(("c", "四月一日って書いて、わたぬきです")) is None
+
+
+def test_a_number_read_back_does_not_hide_the_matter() -> None:
+    script = [
+        ("c", "今朝の福岡行きの席を変えられた"),
+        (
+            "a",
+            "1408でございますね。今朝七時二十分羽田発の便で、席が変わっていたということでよろしいでしょうか。",
+        ),
+    ]
+    assert when(*script) == "今朝七時二十分"

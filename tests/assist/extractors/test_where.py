@@ -41,3 +41,22 @@ def test_a_place_is_read(said: str, place: str) -> None:
 )
 def test_words_that_only_look_like_places_are_none(said: str) -> None:
     assert where(("c", said)) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "place"),
+    [
+        ("船橋の新居の廊下の壁なんですけど", "船橋の新居の廊下"),
+        ("厚木の、柳橋です", "厚木の柳橋"),
+        ("怖くて子ども部屋に置けないので", "自宅の子ども部屋"),
+        ("寝室で使ってます", "自宅の寝室"),
+        ("君の会社の便など", None),
+    ],
+)
+def test_towns_rooms_and_other_peoples_firms(said: str, place: str | None) -> None:
+    assert where(("c", said)) == place
+
+
+def test_a_shop_that_delivers_is_named_beside_the_home() -> None:
+    said = "戸塚店からご自宅へお届けした特上にぎりでございますね。"
+    assert where(("a", said)) == "自宅(戸塚店)"
