@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from benchmarks.training.corpus import Row
 
-MODEL_VERSION: Final = "1.0.0"
+MODEL_VERSION: Final = "1.1.0"
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 _ABOUT: Final = {
     "purpose": (

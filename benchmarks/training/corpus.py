@@ -17,7 +17,7 @@ from koemori.assist.playbooks.lexicon import Lexicon
 from koemori.assist.types import AGENT_SIDE, Category, Severity
 
 CORPUS: Final = Path(__file__).parents[1] / "corpus"
-AUTHORS: Final = ("a", "b", "c")
+AUTHORS: Final = ("a", "b", "c", "d", "e")
 """Sets written after the rules, by authors who did not know them."""
 LEXICON: Final = "lexicon"
 CALLS: Final = "calls"
