@@ -52,9 +52,11 @@ def list_calls(
 @router.get("/calls/{call_id}", operation_id="getCall", responses=responses(401, 403, 404))
 def get_call(parts: Parts, on: OnCall = _READ) -> CallDetail:
     """One call."""
+    call_id = on.view.call.call_id
     with parts.database.read() as transaction:
-        external_ids = calls.external_ids(transaction, on.view.call.call_id)
-    return views.call_detail(on.view, external_ids)
+        external_ids = calls.external_ids(transaction, call_id)
+    ladder = views.ladder_state(parts.live.ladder(call_id))
+    return views.call_detail(on.view, external_ids).model_copy(update={"ladder": ladder})
 
 
 @router.get("/calls/{call_id}/events", operation_id="listCallEvents", responses=responses(401, 403, 404, 422))

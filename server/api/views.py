@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, cast
+from typing import cast
 
 from koemori.assist.types import EndState, LadderStanding
 from koemori.audio.call import CallId
+from koemori.server.api.custody import AccessAction
 from koemori.server.api.schemas import (
     Access,
     CallDetail,
@@ -37,8 +38,12 @@ def live_summary(view: CallView, bus: EventBus, ladder: LadderStanding | None) -
     """A live call as lists show it, with what the recogniser sheds now and where the ladder stands."""
     level = bus.assistance(CallId(view.call.call_id))
     shed = None if level is AssistanceLevel.NORMAL else level
-    standing = None if ladder is None else LadderState.model_validate(ladder)
-    return call_summary(view).model_copy(update={"assistance": shed, "ladder": standing})
+    return call_summary(view).model_copy(update={"assistance": shed, "ladder": ladder_state(ladder)})
+
+
+def ladder_state(ladder: LadderStanding | None) -> LadderState | None:
+    """Where a call stands on the warning ladder."""
+    return None if ladder is None else LadderState.model_validate(ladder)
 
 
 def call_detail(view: CallView, external_ids: dict[str, str]) -> CallDetail:
@@ -165,6 +170,6 @@ def access(view: AccessView) -> Access:
         at=row.at,
         user=view.user_name,
         purpose=row.purpose,
-        action=cast("Literal['play', 'verify']", row.action),
+        action=cast("AccessAction", row.action),
         reads=view.reads,
     )

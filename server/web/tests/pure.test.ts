@@ -31,9 +31,9 @@ describe("guidance", () => {
     expect(ids(state, 10_000)).toEqual(["g3"]);
   });
 
-  test("safety goes before everything newer", () => {
-    const state = deck([guidance({ seq: 2, stage: "safety" }), guidance({ seq: 3, stage: "step2" })]);
-    expect(ids(state, 5_000)).toEqual(["g2", "g3"]);
+  test("the ladder's card that followed a safety card comes before it, and the safety card stays at hand", () => {
+    const state = deck([guidance({ seq: 2, stage: "safety" }), guidance({ seq: 3, stage: "ladder1" })]);
+    expect(ids(state, 5_000)).toEqual(["g3", "g2"]);
   });
 
   test("a ladder card ends when its step is heard after it", () => {

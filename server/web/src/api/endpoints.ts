@@ -5,6 +5,7 @@ import type {
   CallSummary,
   CaseRecord,
   EventPage,
+  LadderApproval,
   Playbook,
   RecordingDetail,
   RecordingPage,
@@ -34,6 +35,9 @@ export const askHelp = (callId: string): Promise<void> =>
   request(`/calls/${id(callId)}/help`, { method: "POST" });
 export const withdrawHelp = (callId: string): Promise<void> =>
   request(`/calls/${id(callId)}/help`, { method: "DELETE" });
+
+export const approveEnding = (callId: string): Promise<LadderApproval> =>
+  request(`/calls/${id(callId)}/ladder/approval`, { method: "POST" });
 
 export const getCase = (callId: string): Promise<CaseRecord> => request(`/cases/${id(callId)}`);
 export const patchCase = (callId: string, values: Record<string, string>): Promise<CaseRecord> =>

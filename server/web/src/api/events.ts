@@ -16,6 +16,7 @@ export type History = Schemas["HistoryEvent"];
 export type EarlierCall = Schemas["WireEarlierCall"];
 export type Guidance = Schemas["GuidanceEvent"];
 export type ChecklistChange = Schemas["ChecklistEvent"];
+export type Approval = Schemas["ApprovalEvent"];
 export type FieldValue = Schemas["WireFieldValue"];
 export type CaseRevision = Schemas["CaseEvent"];
 export type Gap = Schemas["GapEvent"];
@@ -39,6 +40,7 @@ const TYPES: ReadonlySet<string> = new Set<CallEvent["type"]>([
   "history",
   "guidance",
   "checklist",
+  "approval",
   "case",
   "gap",
   "assistance",

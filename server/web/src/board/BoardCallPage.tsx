@@ -18,10 +18,11 @@ import { LanguageSwitch } from "../ui/LanguageSwitch";
 import { Problem } from "../ui/Notice";
 import { TopBar } from "../ui/TopBar";
 import { useNow } from "../ui/useNow";
+import { Ladder } from "./ApproveEnding";
 import classes from "./Board.module.css";
 import { CallFacts } from "./CallFacts";
 
-/** A supervisor reads along; nothing here changes the call. */
+/** A supervisor reads along; nothing here reaches the agent but the approval of the call's end. */
 export function BoardCallPage() {
   const { callId = "" } = useParams();
   const { t } = useTranslation();
@@ -63,6 +64,7 @@ export function BoardCallPage() {
           <p className={classes.soft}>{t("board.read_only")}</p>
           <CallFacts about={about} call={call} />
           <WarningLadder call={call} playbook={playbook} onShow={show} />
+          {about !== null && call.ended === null && <Ladder call={about} />}
           <StepList call={call} playbook={playbook} onShow={show} />
         </aside>
       </main>

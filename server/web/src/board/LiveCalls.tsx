@@ -5,6 +5,7 @@ import { clock } from "../i18n/format";
 import { AssistanceNote } from "../live/AssistanceNote";
 import { SeverityBadge } from "../ui/Severity";
 import { codeWord } from "../ui/words";
+import { Ladder } from "./ApproveEnding";
 import classes from "./Board.module.css";
 import { byNeed, worstAssistance } from "./thresholds";
 
@@ -46,7 +47,12 @@ function LiveCall({ call, nowMs }: { call: CallSummary; nowMs: number }) {
   const agent = call.agent_name ?? call.agent_id ?? t("common.unknown");
   const customer = call.customer_name ?? call.customer_number ?? t("desk.caller_unknown");
   return (
-    <li data-testid="live-call" data-call-id={call.call_id} data-severity={call.severity}>
+    <li
+      className={classes.row}
+      data-testid="live-call"
+      data-call-id={call.call_id}
+      data-severity={call.severity}
+    >
       <Link
         className={classes.call}
         data-severity={call.severity}
@@ -76,6 +82,7 @@ function LiveCall({ call, nowMs }: { call: CallSummary; nowMs: number }) {
           )}
         </span>
       </Link>
+      <Ladder call={call} />
     </li>
   );
 }

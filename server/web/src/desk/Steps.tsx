@@ -24,7 +24,14 @@ export function WarningLadder({ call, playbook, onShow }: Props) {
         {steps.map((step, at) => {
           const heard = call.checklist[step.id];
           const done = heard?.done === true;
-          const label = `${at + 1}. ${step.label}: ${done ? `${t("desk.ladder.heard")} ${clock(heard.atMs)}` : t("desk.ladder.not_heard")}`;
+          const approval = call.approval?.step === step.id ? call.approval : null;
+          const state =
+            approval !== null
+              ? `${t("desk.ladder.approved_by", { name: approval.approver_name })} ${clock(approval.at_ms)}`
+              : done
+                ? `${t("desk.ladder.heard")} ${clock(heard.atMs)}`
+                : t("desk.ladder.not_heard");
+          const label = `${at + 1}. ${step.label}: ${state}`;
           return (
             <li key={step.id} data-testid="ladder-step" data-item={step.id} data-done={done} title={label}>
               <button
@@ -40,6 +47,14 @@ export function WarningLadder({ call, playbook, onShow }: Props) {
           );
         })}
       </ol>
+      {call.approval !== null && (
+        <p className={classes.approved} role="status" data-testid="ending-approved">
+          ✓ {t("desk.ladder.ending_approved")}{" "}
+          <span>
+            {call.approval.approver_name} {clock(call.approval.at_ms)}
+          </span>
+        </p>
+      )}
     </section>
   );
 }

@@ -7,14 +7,17 @@ export interface DeckSource {
   alerts: readonly Alert[];
 }
 
-/** The cards that still hold, the one to show first; the same words again replace their older card. */
+/**
+ * The cards that still hold, newest first; the same words again replace their older card. The service sends a card only
+ * when it takes the place of the one before it, so the newest is the one it wants said: safety first, then the ladder.
+ */
 export function standingCards({ guidance, checklist }: DeckSource, nowMs: number): Guidance[] {
   const cards: Guidance[] = [];
   for (const card of [...guidance].reverse()) {
     const repeated = cards.some((other) => other.say === card.say && other.stage === card.stage);
     if (!repeated && card.expires_ms > nowMs && !isSaid(card, checklist)) cards.push(card);
   }
-  return cards.sort((a, b) => Number(isSafety(b)) - Number(isSafety(a)) || b.seq - a.seq);
+  return cards.sort((a, b) => b.seq - a.seq);
 }
 
 /** A ladder card is done once its step was heard on the line after the card came. */

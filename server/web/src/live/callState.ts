@@ -1,5 +1,6 @@
 import type {
   Alert,
+  Approval,
   Assistance,
   CallEnded,
   CallEvent,
@@ -48,6 +49,8 @@ export interface CallState {
   history: History | null;
   guidance: readonly Guidance[];
   checklist: Readonly<Record<string, ChecklistState>>;
+  /** A supervisor's approval of ending the call, once given. */
+  approval: Approval | null;
   caseRevision: CaseRevision | null;
   /** Newest media time any event spoke of. */
   mediaMs: number;
@@ -74,6 +77,7 @@ export function emptyCall(callId: string): CallState {
     history: null,
     guidance: [],
     checklist: {},
+    approval: null,
     caseRevision: null,
     mediaMs: 0,
     assistance: null,
@@ -145,6 +149,7 @@ const APPLY: Apply = {
   history: (state, event) => ({ ...state, history: newer(state.history, event) }),
   guidance: (state, event) => ({ ...state, guidance: insertBySeq(state.guidance, event) }),
   checklist: withChecklist,
+  approval: (state, event) => ({ ...state, approval: newer(state.approval, event) }),
   case: (state, event) => ({ ...state, caseRevision: newer(state.caseRevision, event) }),
   gap: (state, event) => ({ ...state, gaps: insertByStart(state.gaps, event) }),
   assistance: (state, event) => ({ ...state, assistance: newer(state.assistance, event) }),
