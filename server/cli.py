@@ -24,6 +24,7 @@ from koemori.server.commands import (
     playbook,
     recover,
     replay,
+    reuse,
     serve,
     user,
     weights,
@@ -43,6 +44,7 @@ app.command("demo")(demo.demo)
 app.command("replay")(replay.replay)
 app.command("analyze")(analyze.analyze)
 app.command("recover")(recover.recover)
+app.command("reuse")(reuse.reuse)
 app.command("doctor")(doctor.doctor)
 app.add_typer(playbook.app, name="playbook")
 app.add_typer(db.app, name="db")

@@ -37,9 +37,11 @@ class KnownName:
 
 def names_of(written: str) -> list[KnownName]:
     """A person's name and its parts (family name, given name)."""
-    name = re.sub(rf"[\s・]|{'様'}$", "", written)
-    parts = [word.surface for word in words_of(name) if word.kind[2] == "人名"]
-    whole = [name] if "".join(parts) != name or len(parts) != 1 else []
+    said = re.sub("様$", "", written.strip())
+    apart = re.split(r"[\s・]+", said)
+    name = "".join(apart)
+    parts = apart if len(apart) > 1 else [word.surface for word in words_of(name) if word.kind[2] == "人名"]
+    whole = [] if parts == [name] else [name]
     return [_known(part) for part in dict.fromkeys([*whole, *parts]) if part]
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
+from koemori.server.api.errors import ApiError
 from koemori.server.auth.permissions import Identity
+from koemori.server.db.engine import Database
 from koemori.server.db.tables import AccessRow
 from ulid import ULID
 
+GRANT_LASTS = timedelta(hours=12)
+AccessAction = Literal["play", "verify", "reuse"]
+
 
 def new_access(
-    recording_id: str, who: Identity, action: Literal["play", "verify"], purpose: str, at: datetime
+    recording_id: str, who: Identity, action: AccessAction, purpose: str, at: datetime
 ) -> AccessRow:
     """An entry of its own."""
     return AccessRow(
@@ -37,3 +42,25 @@ def new_read(under: AccessRow, first_byte: int, last_byte: int, at: datetime) ->
         first_byte=first_byte,
         last_byte=last_byte,
     )
+
+
+def granted(
+    database: Database, access_id: str, recording_id: str, who: Identity, action: AccessAction, now: datetime
+) -> AccessRow:
+    """The person's own entry that permits this, if it is not over.
+
+    Raises:
+        ApiError: `access-not-found`, `access-expired`.
+    """
+    with database.read() as transaction:
+        access = transaction.get(AccessRow, access_id)
+    if (
+        access is None
+        or access.recording_id != recording_id
+        or access.user_id != who.user_id
+        or access.action != action
+    ):
+        raise ApiError("access-not-found", "There is no permission of this id for this recording.")
+    if now - access.at >= GRANT_LASTS:
+        raise ApiError("access-expired", "This permission is over; state the purpose again.")
+    return access

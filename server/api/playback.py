@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from koemori.server.api.byte_ranges import ByteRange, RangeError, read_range
-from koemori.server.api.custody import new_access, new_read
+from koemori.server.api.custody import granted, new_access, new_read
 from koemori.server.api.dependencies import OnRecording, Parts, RecordingRequires, utc_now
 from koemori.server.api.errors import ApiError, responses
 from koemori.server.api.schemas import AccessGrant, AccessRequest, Waveform
@@ -16,9 +15,7 @@ from koemori.server.archive.errors import RecordingStoreError
 from koemori.server.archive.flac import peaks
 from koemori.server.archive.manifest import MASTER_NAME, DecodeError
 from koemori.server.auth.permissions import Action
-from koemori.server.db.tables import AccessRow
 
-GRANT_LASTS = timedelta(hours=12)
 _FULL_SCALE = 32768.0
 
 router = APIRouter(tags=["recordings"])
@@ -54,18 +51,8 @@ def create_access(given: AccessRequest, parts: Parts, on: OnRecording = _PLAY) -
 def get_audio(request: Request, access_id: str, parts: Parts, on: OnRecording = _PLAY) -> Response:
     """The master, FLAC; each range leaves its own custody entry before its first byte goes out."""
     recording = on.view.recording
-    with parts.database.read() as transaction:
-        access = transaction.get(AccessRow, access_id)
-    if (
-        access is None
-        or access.recording_id != recording.recording_id
-        or access.user_id != on.identity.user_id
-        or access.action != "play"
-    ):
-        raise ApiError("access-not-found", "There is no permission of this id to hear this recording.")
     now = utc_now()
-    if now - access.at >= GRANT_LASTS:
-        raise ApiError("access-expired", "This permission is over; state the purpose again.")
+    access = granted(parts.database, access_id, recording.recording_id, on.identity, "play", now)
     try:
         size_bytes = parts.archive.file_size(recording.recording_id, MASTER_NAME)
     except RecordingStoreError:

@@ -16,6 +16,7 @@ from koemori.server.api import (
     playback,
     playbook,
     recordings,
+    reuse,
     session,
     wallboard,
 )
@@ -44,7 +45,19 @@ def build() -> APIRouter:
         UndeclaredRightError: A route declares no right.
     """
     api = APIRouter(prefix=PREFIX, responses=responses(422))
-    modules = (session, calls, cases, recordings, playback, playbook, wallboard, people, events, health)
+    modules = (
+        session,
+        calls,
+        cases,
+        recordings,
+        playback,
+        reuse,
+        playbook,
+        wallboard,
+        people,
+        events,
+        health,
+    )
     for module in modules:
         for route in module.router.routes:
             if (

@@ -35,6 +35,7 @@ class Action(StrEnum):
     RECORDING_READ = "recording.read"
     RECORDING_PLAY = "recording.play"
     RECORDING_VERIFY = "recording.verify"
+    RECORDING_REUSE = "recording.reuse"
     WALLBOARD_READ = "wallboard.read"
     AGENT_LIST = "agent.list"
     PLAYBOOK_READ = "playbook.read"
@@ -109,6 +110,7 @@ _RIGHTS: dict[Role, dict[Action, Reach]] = {
         Action.RECORDING_READ: Reach.ANY,
         Action.RECORDING_PLAY: Reach.ANY,
         Action.RECORDING_VERIFY: Reach.ANY,
+        Action.RECORDING_REUSE: Reach.ENDED,
         Action.WALLBOARD_READ: Reach.ANY,
         Action.AGENT_LIST: Reach.ANY,
         Action.PLAYBOOK_RELOAD: Reach.ANY,
@@ -123,6 +125,7 @@ _RIGHTS: dict[Role, dict[Action, Reach]] = {
         Action.RECORDING_READ: Reach.ANY,
         Action.RECORDING_PLAY: Reach.ANY,
         Action.RECORDING_VERIFY: Reach.ANY,
+        Action.RECORDING_REUSE: Reach.ENDED,
     },
 }
 

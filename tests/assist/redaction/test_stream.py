@@ -99,6 +99,11 @@ def test_a_known_person_is_found_by_spelling_and_by_reading() -> None:
     assert shown == ["[氏名]様ですね", "[氏名]が言いました", "[氏名]だよ"]
 
 
+def test_the_parts_of_a_known_name_are_known() -> None:
+    shown = redact(["A:応対が遅れました、応対でございます", "A:一郎です"], names=["応対 一郎"])
+    assert shown == ["応対が遅れました、[氏名]でございます", "[氏名]です"]
+
+
 def test_sugar_stays_where_mister_sato_is_known() -> None:
     assert redact(["C:砂糖を頼んだのに塩が来た"], names=["佐藤"]) == ["砂糖を頼んだのに塩が来た"]
 

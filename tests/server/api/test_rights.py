@@ -44,6 +44,8 @@ ALLOWED: dict[str, set[str]] = {
     "createAccess": {OWNER, BOSS, COUNSEL},
     "getAudio": {OWNER, BOSS, COUNSEL},
     "getWaveform": {OWNER, BOSS, COUNSEL},
+    "createReuse": {BOSS, COUNSEL},
+    "getRedacted": {BOSS, COUNSEL},
     "getWallboard": {BOSS},
     "listAgents": {BOSS},
     "getPlaybook": EVERYONE,
@@ -63,6 +65,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "editCase": {"values": {"demand": "返金"}},
     "verifyRecording": {"purpose": "確認"},
     "createAccess": {"purpose": "確認"},
+    "createReuse": {"purpose": "研修"},
 }
 
 
