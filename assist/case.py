@@ -98,7 +98,7 @@ class CaseFile:
 
     def _conclude(self, state: EndState, at_ms: int) -> None:
         promises = self._fields.get("promises")
-        promised = [] if promises is None else [part.split("(期限")[0] for part in promises.value.split("; ")]
+        promised = [] if promises is None else [_in_short(part) for part in promises.value.split("; ")]
         demand = self._fields.get("demand")
         value = self._writer.written(
             state, self._findings, promised, at_ms, "" if demand is None else demand.value
@@ -144,6 +144,13 @@ class CaseFile:
             demand_validity=self._demand_validity,
             manner=self._manner,
         )
+
+
+def _in_short(promise: str) -> str:
+    """「料金の内訳を郵送(期限: 五日以内、担当: 料金担当)」 → 「料金の内訳を郵送(五日以内)」."""
+    what, _, rest = promise.partition("(期限: ")
+    by = rest.partition("、担当")[0]
+    return what if by in ("", "未定") else f"{what}({by})"
 
 
 def _harassment_category(finding: Finding) -> Category | None:

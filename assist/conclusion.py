@@ -14,6 +14,7 @@ from koemori.assist.clauses import clauses_of, trimmed
 from koemori.assist.phrases import first_match, fold
 from koemori.assist.playbooks.schema import LadderStep, Playbook
 from koemori.assist.types import Alert, Category, EndState, Finding, Heard, Severity
+from koemori.assist.words import words_of
 from koemori.audio.call import ChannelRole
 
 _REFUSED: Final = re.compile(
@@ -33,6 +34,11 @@ _AGREED: Final = re.compile(r"(納得|理解でき|安心し)")
 _EXPLAINED: Final = re.compile(
     r"勘違い|思い違い|間違い|見つか|あった(わ|よ|です)|ありました|置いて|受け取って(い)?(た|まし)|家族が|届いて(い)?(た|まし)"
 )
+_FOUND_OUT: Final = re.compile(
+    r"んですって|んだって|てるて$|てたて$|のせいじゃ|ちゃってて|帰ってき|て(?:い)?た(?:ん|の|みたい|そう)|てまし|受け取って"
+)
+_CALLED_HELP: Final = re.compile("警察|救急|消防")
+_FULL: Final = 3
 _SUMMARY: Final = re.compile(
     r"(?:まとめ|整理(?:いた)?し|整理させていただき)ますと、?(?P<what>.{8,}?)(?:という|との)?(?:こと)?(?:で(?:ござい|す|よろし|お間違い).*)$"
 )
@@ -65,6 +71,8 @@ class ConclusionWriter:
         self._done: list[str] = []
         self._warnings = 0
         self._escalated = False
+        self._announced = False
+        self._help_called = False
         self._accepted = ""
         self._explained = ""
         self._summary = ""
@@ -121,6 +129,8 @@ class ConclusionWriter:
             isinstance(item, Alert) and item.category is Category.PREMATURE_LIABILITY for item in findings
         ):
             parts.append("担当者が確認前に責任を認めた(要是正)")
+        if _despaired(findings):
+            parts.append("自殺の示唆があり、警察・救急に連絡" if self._help_called else "自殺の示唆あり")
         if self._escalated:
             parts.append("上席が対応")
         if promises:
@@ -151,7 +161,8 @@ class ConclusionWriter:
                 return f"警告{self._warnings}回" if self._warnings else ""
 
     def _warned(self) -> str:
-        return f"警告{self._warnings}回後に" if self._warnings else "当方から"
+        announced = "・終話予告の" if self._announced else ""
+        return f"警告{self._warnings}回{announced}後に" if self._warnings else "当方から"
 
     def _from_agent(self, heard: Heard) -> None:
         for clause in clauses_of(heard.text):
@@ -165,6 +176,8 @@ class ConclusionWriter:
             folded = fold(clause.text).text
             if not clause.question and (_DONE.search(folded) or _FOUND.search(folded)):
                 _add(self._done, trimmed(clause.text))
+        self._announced |= self._says("ladder3", heard)
+        self._help_called |= bool(_CALLED_HELP.search(heard.text))
         self._warnings += any(self._says(step, heard) for step in ("ladder1", "ladder2", "ladder3"))
         self._escalated |= self._says("ladder4", heard)
 
@@ -173,7 +186,8 @@ class ConclusionWriter:
             accepted = _ACCEPTED.search(clause.text)
             if accepted:
                 self._accepted = trimmed(accepted.group("what"))
-            if _EXPLAINED.search(clause.text):
+            found = _EXPLAINED.search(clause.text) or _FOUND_OUT.search(clause.text)
+            if found and (_weight(clause.text) >= min(_FULL, _weight(self._explained))):
                 self._explained = trimmed(clause.text)
         self._agreed |= bool(_AGREED.search(heard.text))
 
@@ -190,6 +204,14 @@ def _labels(findings: Iterable[Finding]) -> str:
     most = sorted(counts, key=lambda category: -counts[category])[:2]
     words = [_MANNER[category] for category in most if category in _MANNER]
     return f"{'・'.join(words)}が続き、" if words else ""
+
+
+def _weight(text: str) -> int:
+    return sum(word.is_content for word in words_of(text))
+
+
+def _despaired(findings: Iterable[Finding]) -> bool:
+    return any(isinstance(item, Alert) and item.category is Category.SELFHARM for item in findings)
 
 
 def _add(items: list[str], text: str) -> None:

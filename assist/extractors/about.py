@@ -15,8 +15,15 @@ from koemori.assist.words import words_of
 from koemori.audio.call import ChannelRole
 
 _INTRODUCES: Final = re.compile("と申し|いう(?:者|もん)|と言います|といいます|番号は")
-_LONGEST: Final = 60
+_LONGEST: Final = 80
+"""Characters of the customer's own words; more is a transcript."""
 _TURNS: Final = 6
+_DIGITS: Final = 4
+_ASKED_WITH_MATTER: Final = 4
+_EARLY_TURNS: Final = 4
+_ASIDE: Final = re.compile(
+    "ちゃんと聞い|聞いてる?の|言ったでしょ|さっき(も)?(言|そう)|失礼(いた)?しました|お?取りやめ|どうして(くれ|もら)|待って|もしもし"
+)
 _RUDE: Final = re.compile(r"(お前|てめえ|バカ|馬鹿|ふざけ|黙れ|クソ|殺|死ね|土下座|知らねえ|何回も言わせ)")
 _MATTER: Final = re.compile("の(?:件|査定|事故|故障|不具合|請求|料金|対応|遅れ|契約|工事|修理)")
 _TOPIC: Final = re.compile(r"(.{2,30}?)(?:の件|について|のこと)(?:で|なん|です|や|だ|、|$)")
@@ -39,29 +46,32 @@ class AboutExtractor:
         if heard.speaker is ChannelRole.AGENT:
             return self._from_agent(heard)
         self._turns += 1
-        if self._turns > _TURNS or len("、".join(self._said)) > _LONGEST // 2:
+        if self._turns > _TURNS or len("、".join(self._said)) > _LONGEST:
             return []
-        clauses = clauses_of(heard.text)
+        clauses = [clause for clause in clauses_of(heard.text) if not _ASIDE.search(clause.text)]
         found = [clause for clause in clauses if self._is_trouble(clause)]
-        if found and not self._said:
-            found = [clause for clause in clauses if clause in found or _tells(clause)]
-        if not found and not self._said and self._turns <= 2:
+        if not self._said:
+            opening = [clause for clause in clauses if clause in found or _tells(clause)]
             topic = _TOPIC.search(heard.text)
-            return self._take(heard, [topic.group(1)]) if topic else []
+            if not found and topic and self._turns <= 2:
+                return self._take(heard, [topic.group(1), *(trimmed(clause.text) for clause in opening[:1])])
+            return self._take(heard, [trimmed(clause.text) for clause in opening[:4]])
         return self._take(heard, [trimmed(clause.text) for clause in found[:2]])
 
     def _is_trouble(self, clause: Clause) -> bool:
         text = fold(clause.text).text
         return (
             len(text) >= 4
+            and sum(character.isdigit() for character in text) < _DIGITS
             and not _RUDE.search(text)
             and any(pattern.search(text) for pattern in self._trouble)
         )
 
     def _take(self, heard: Heard, clauses: list[str]) -> list[FieldProposal]:
         known = _content("、".join([*self._said, self._read_back]))
-        new = [clause for clause in clauses if _content(clause) - known]
-        if not new or (self._said and self._turns > 3):
+        fewest = 1 if self._turns < _EARLY_TURNS else 2
+        new = [clause for clause in dict.fromkeys(clauses) if len(_content(clause) - known) >= fewest]
+        if not new:
             return []
         self._said += new
         return self._propose(heard, 0.6)
@@ -94,11 +104,11 @@ def _tells(clause: Clause) -> bool:
     """A statement beside the trouble, in the same breath: 「六時って頼んだのに八時に来た」."""
     numbers = sum(character.isdigit() for character in clause.text)
     return (
-        not clause.question
-        and numbers < 4
+        not (clause.question and len(_content(clause.text)) < _ASKED_WITH_MATTER)
+        and numbers < _DIGITS
         and not _RUDE.search(clause.text)
         and not _INTRODUCES.search(clause.text)
-        and len(_content(clause.text)) >= 3
+        and len(_content(clause.text)) >= 2
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from koemori.assist.clauses import clauses_of, trimmed
@@ -17,18 +17,31 @@ from koemori.audio.call import ChannelRole
 
 _ORDER: Final = re.compile(
     r"(しろ|せよ|返せ|よこせ|出せ|払え|来い|こい|代われ|替われ|変われ|やめろ|認めろ|謝れ|詫びろ|書け|持ってこい|みろ|呼べ|直せ|つけろ|させろ|"
-    r"くれ|おくれ|けろ|ください|下さい|ちょうだい|頂戴|もらおう(か)?|もらう(わ|よ|ぞ|から)|もらわない(と|かん)|しなさい|寄越せ|見せろ|教えろ|入れろ|届けろ|変えろ|取りに来い|し直せ|戻せ|戻しなさい|(?<!る)(?<!く)(?<!う)せえ|言うてみい|行かせ)(よ|や|な|ね|って|と|かい|か)*$"
+    r"くれ|おくれ|けろ|ください|下さい|ちょうだい|頂戴|もらおう(か)?|もらう(わ|よ|ぞ|から)|もらわない(と|かん)|なさい|寄越せ|見せろ|教えろ|入れろ|届けろ|変えろ|取りに来い|し直せ|戻せ|戻しなさい|(?<!る)(?<!く)(?<!う)せえ|言うてみい|行かせ)(よ|や|な|ね|って|と|かい|か)*$"
 )
 _WISH: Final = re.compile(
     r"(て|で)(ほしい|欲しい|もらいたい|いただきたい|くれない|もらえ(ない|ます|ません|る|ん)|いただけ(ない|ます|ません|れ|る)|くれます|くれません|くれる|くれへん|くれん|もらえへん|くんない|しいや|よ$|ちょうだい|や$|ほしくて)|"
-    r"お願い(し|でき|したい|いたし|申|です)|(を|で|と|が)希望|たいん(です|だ)|たいの(です|だ)?|たいと思|して欲し|てもらう|(交換|返金|返品|修理|変更|解約|キャンセル|予約)(を|で|して|し)?(お願い|できますか|できません|したい|は(できます|可能))"
+    r"お願い(し|でき|したい|いたし|申|です)|(を|で|と|が)希望|たいん(です|だ)|たい$|たく(て|存)|ように(し|なりません|でき)|たいの(です|だ)?|たいと思|して欲し|てもらう|(交換|返金|返品|修理|変更|解約|キャンセル|予約)(を|で|して|し)?(お願い|できますか|できません|したい|は(できます|可能))"
 )
+_PLEADS: Final = re.compile("[てで](よ|ね|な|や|くれよ|ください(よ|ね)?)$")
 _ASKED: Final = re.compile(
     r"(ご希望|ご要望|お望み|ご意向|どのような対応).{0,14}(しょうか|ますか|ですか|お聞かせ|くださ|願)|いかがいたし|どうされ"
 )
 _ONLY_PLEASE: Final = re.compile(r"(では?|じゃあ?|ええ|はい|それで)?(よろしく)?お願い(し|いたし)ます(ね|よ)?")
 _AMOUNT: Final = re.compile(r"([0-9]+|[一二三四五六七八九十百]+)(?=万|円|億|割)")
 _MOST: Final = 3
+_FULL: Final = 3
+"""Content words of a request that says by itself what it is about."""
+_RETRACTS: Final = re.compile(
+    "そんな(こと|の)より|それより|もう.{0,8}どうでもいい|やっぱり.{1,16}(では|じゃ)なくて|(最初|初め)は.{0,24}(けど|でした|ました|です)"
+)
+"""What was asked for before no longer counts."""
+_MATTER: Final = re.compile(
+    r"([一-龥々ァ-ヴーA-Za-z]{2,12}(?:の[一-龥々ァ-ヴー]{1,8})?)(?:が|は|も|の[^。]{0,3}、|、|って)"
+)
+_WISHED_FOR: Final = re.compile(
+    r"(?P<what>[^。]{4,60}?(?:て|で)(?:ほしい|欲しい|もらいたい)|[^。]{4,60}?(?:の|を|に)(?:ご希望|ご要望|お知りになりたい|お求め))(?:という|との|と|で)"
+)
 _LEAST_SCORE: Final = 2
 _ANSWER_SCORE: Final = 3
 
@@ -41,6 +54,8 @@ class _Demand:
     score: int
     utterance_id: str
     content: frozenset[str]
+    weight: int = 0
+    """A kind or an object of demands is named: 2 or 1; mere orders weigh nothing."""
 
     @property
     def strength(self) -> tuple[bool, int, int]:
@@ -61,6 +76,8 @@ class DemandExtractor:
         self._trivial = words.trivial_demands
         self._objects = words.demand_objects
         self._kinds = words.demand_types
+        self._trouble = words.trouble
+        self._matter = ""
         self._found: list[_Demand] = []
         self._value = ""
         self._confidence = 0.0
@@ -68,20 +85,52 @@ class DemandExtractor:
     def observe(self, heard: Heard, call: CallView) -> list[FieldProposal]:
         """Look for what is asked for in the newest utterance."""
         if heard.speaker is ChannelRole.AGENT:
-            return []
+            return self._from_agent(heard)
         asked = _asked(heard, call)
+        if _RETRACTS.search(fold(heard.text).text):
+            self._found = [item for item in self._found if item.utterance_id == heard.utterance_id]
+        plain = any(
+            self._score(trimmed(clause.text), False, clause.question, clause.text)
+            for clause in clauses_of(heard.text)
+        )
         for clause in clauses_of(heard.text):
             short = trimmed(clause.text)
             spoken = fold(clause.text).text
+            self._note_matter(clause.text)
             if any(pattern.search(spoken) for pattern in self._trivial):
                 continue
-            score = self._score(short, asked, clause.question)
+            score = self._score(short, asked and not plain, clause.question, clause.text)
             if score > 0:
-                self._keep(self._demand(short, score, heard.utterance_id))
-        strong = [item for item in self._found if item.score >= _LEAST_SCORE]
-        best = sorted(strong or self._found, key=lambda item: -item.score)[:_MOST]
-        chosen = [item for item in self._found if item in best]
+                self._keep(self._demand(short, score + asked * plain, heard.utterance_id))
+        return self._proposed()
+
+    def _from_agent(self, heard: Heard) -> list[FieldProposal]:
+        """The agent reads the wish back: 「督促のはがきをやめてほしいということですね」."""
+        for clause in clauses_of(heard.text):
+            wished = _WISHED_FOR.search(clause.text)
+            if wished is not None and not clause.question:
+                short = trimmed(wished.group("what").rsplit("、", 1)[-1])
+                self._keep(self._demand(short, _ANSWER_SCORE, heard.utterance_id))
+        return self._proposed()
+
+    def _note_matter(self, text: str) -> None:
+        """What the trouble is with, for a demand that names no thing: 「早く直してよ」."""
+        if not self._matter and any(pattern.search(fold(text).text) for pattern in self._trouble):
+            matter = _MATTER.search(text)
+            self._matter = matter.group(1) if matter else ""
+
+    def _proposed(self) -> list[FieldProposal]:
+        if not self._found:
+            return []
+        weighty = [item for item in self._found if item.weight and item.score >= _LEAST_SCORE]
+        strong = weighty or [item for item in self._found if item.score >= _LEAST_SCORE] or self._found
+        best = sorted(enumerate(strong), key=lambda pair: (-pair[1].weight, -pair[1].score, -pair[0]))[:_MOST]
+        first = next((item for item in self._found if item.score and len(item.content) >= _FULL), None)
+        keep = {id(item) for _, item in best} | ({id(first)} if first and len(best) < _MOST else set())
+        chosen = [item for item in self._found if id(item) in keep]
         value = "、".join(item.shown() for item in chosen)
+        if self._matter and len(chosen) == 1 and not _names_a_thing(chosen[0].text):
+            value = f"{value}({self._matter})"
         if not value or value == self._value:
             return []
         self._value = value
@@ -90,12 +139,12 @@ class DemandExtractor:
         ids = tuple(dict.fromkeys(item.utterance_id for item in chosen))
         return [FieldProposal("demand", value, self._confidence, ids)]
 
-    def _score(self, short: str, asked: bool, question: bool) -> int:
+    def _score(self, short: str, asked: bool, question: bool, whole: str) -> int:
         text = fold(short).text
         if len(text) < 3 or _ONLY_PLEASE.fullmatch(text):
             return 0
         ordered = bool(_ORDER.search(text))
-        wished = bool(_WISH.search(text))
+        wished = bool(_WISH.search(text) or _PLEADS.search(fold(whole).text))
         objects = sum(bool(pattern.search(text)) for pattern in self._objects)
         score = 3 * ordered + 2 * wished + min(objects, 2) * (ordered or wished)
         kind = self._kind(text)
@@ -109,16 +158,32 @@ class DemandExtractor:
     def _demand(self, short: str, score: int, utterance_id: str) -> _Demand:
         content = frozenset(word.lemma for word in words_of(short) if word.is_content)
         short = _AMOUNT.sub(_in_digits, short)
-        return _Demand(self._kind(fold(short).text), short, score, utterance_id, content)
+        spoken = fold(short).text
+        kind = self._kind(spoken)
+        weight = 2 if kind else int(any(pattern.search(spoken) for pattern in self._objects))
+        return _Demand(kind, short, score, utterance_id, content, weight)
 
     def _keep(self, demand: _Demand) -> None:
         """The same demand again replaces the weaker wording."""
         for place, old in enumerate(self._found):
             if demand.kind == old.kind and (demand.kind or _alike(demand, old)):
                 if demand.strength > old.strength:
-                    self._found[place] = demand
+                    self._found[place] = _with_amount(demand, old)
                 return
         self._found.append(demand)
+
+
+def _names_a_thing(text: str) -> bool:
+    return any(
+        word.kind[:2] == ("名詞", "普通名詞") and word.kind[2] != "副詞可能" for word in words_of(text)
+    )
+
+
+def _with_amount(demand: _Demand, old: _Demand) -> _Demand:
+    """「誠意を見せろ」 and then 「30万だ」: what, and how much."""
+    if _AMOUNT.search(old.text) or not _AMOUNT.search(demand.text) or old.content & demand.content:
+        return demand
+    return replace(demand, text=f"{old.text}({demand.text})")
 
 
 def _in_digits(match: re.Match[str]) -> str:

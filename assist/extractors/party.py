@@ -13,6 +13,18 @@ from koemori.assist.types import CallFacts, FieldProposal, Heard
 from koemori.audio.call import ChannelRole
 
 _SELF: Final = "本人"
+_CALLED: Final = {
+    "親父": "父", "おやじ": "父", "パパ": "父", "お袋": "母", "おふくろ": "母", "ママ": "母",
+    "ばあちゃん": "祖母", "婆さん": "祖母",
+    "おばあちゃん": "祖母", "じいちゃん": "祖父",
+    "爺さん": "祖父", "おじいちゃん": "祖父",
+    "女房": "妻", "かみさん": "妻", "奥さん": "妻", "嫁": "妻", "家内": "妻", "主人": "夫", "旦那": "夫",
+    "倅": "息子", "せがれ": "息子", "上の子": "子ども", "下の子": "子ども", "うちの子": "子ども",
+    "子": "子ども", "子供": "子ども",
+}  # fmt: skip
+_ASIDE: Final = re.compile(
+    "子どもの使い|子供の使い|子供じゃ|子どもじゃ|親父ギャグ|に申し訳|の世話|のところに|にも?(言って|伝えて|話して)"
+)
 _PROXY: Final = re.compile("(知り合い|知人|友人|友達|仲間|兄弟分)の.{0,8}件|代理(で|人)(電話|とし)")
 
 
@@ -44,9 +56,9 @@ class PartyExtractor:
         if not complains and not self._ids:
             return []
         others = [
-            match.group(1)
+            _CALLED.get(match.group(1), match.group(1))
             for clause in clauses_of(heard.text)
-            if not clause.question
+            if not clause.question and not _ASIDE.search(clause.text)
             for match in self._family.finditer(clause.text)
         ]
         new = [other for other in others if other not in self._others][:1] if len(self._others) < 2 else []

@@ -13,15 +13,140 @@ from koemori.assist.types import CallFacts, FieldProposal, Heard
 from koemori.assist.words import SpokenWord, words_of
 from koemori.audio.call import ChannelRole
 
-_BOUGHT: Final = re.compile(
-    r"^(?:を|は|が|も|の件|って)?.{0,6}(?:買|購入|注文|頼|申し込|契約|予約|使|届|壊|動|故障)"
+_GETTING: Final = "買|購入|注文|頼|申し込|契約|予約|届|借り|利用|通販|取り寄せ|預け|納品"
+_BOUGHT: Final = re.compile(rf"^(?:を|は|が|も|の件|って)?.{{0,6}}(?:{_GETTING}|使(?!い方)|壊|動(?!画)|故障)")
+_AGENT_NAMES: Final = re.compile(
+    r"(?:お届け(?:いた)?し(?:まし)?た|お届けの|お届け予定の|ご注文の|ご注文いただいた|お買い上げの|お買い上げいただいた|ご購入の|ご購入いただいた|ご予約の|ご予約いただいた|ご契約の|ご利用の|ご使用の|お使いの|お申し込みの|お預かりした|お預かりの|お求めの|お受け取りの)$"
+)
+_CUSTOMER_NAMES: Final = re.compile(
+    r"(?:買っ|購入し|注文し|頼ん|届い|契約し|申し込ん|予約し|もらっ|借り|使っ|使って(?:い)?|通っ|預け|取り寄せ|送ってもらっ|送られてき|作ってもらっ|やってもら)(?:た|だ|てる|ている)(?:ばかりの|はずの|ほうの)?$"
+)
+_AFTER_GETTING: Final = re.compile(
+    rf"^(?:を|が|は|も|って)?(?:[^。、]{{0,10}})(?:{_GETTING})[ぁ-ん]{{0,3}}(?:た|だ|て|で|り|し)"
+)
+_OF_MATTER: Final = re.compile(r"^(?:の件|について|のこと(?:で|なん|です))")
+_NAME_ENDING: Final = re.compile("[ぁ-ん]{2,4}?(?=で(?:ござい|すね|よろし|いらっしゃ))")
+"""The rest of 「特上にぎり」."""
+_OCCASIONS: Final = frozenset(("引越し", "引っ越し", "工事", "修理", "清掃", "旅行", "振込"))
+"""Why people call a firm that sells something else."""
+_NO_PRODUCT: Final = frozenset(
+    (
+        *(
+            "電話",
+            "者",
+            "方",
+            "人",
+            "件",
+            "対応",
+            "請求",
+            "連絡",
+            "担当",
+            "店員",
+            "話",
+            "説明",
+            "返事",
+            "商品",
+            "品物",
+            "物",
+        ),
+        *(
+            "もの",
+            "こと",
+            "料金",
+            "代金",
+            "お金",
+            "金",
+            "値段",
+            "場所",
+            "時間",
+            "住所",
+            "名前",
+            "番号",
+            "メール",
+            "家",
+            "部屋",
+        ),
+        *(
+            "自分",
+            "家族",
+            "日",
+            "時",
+            "前",
+            "後",
+            "時間",
+            "今日",
+            "昨日",
+            "明日",
+            "店",
+            "会社",
+            "こちら",
+            "そちら",
+            "態度",
+            "内容",
+        ),
+        *(
+            "書類",
+            "分",
+            "方法",
+            "予定",
+            "状態",
+            "状況",
+            "問題",
+            "理由",
+            "原因",
+            "苦情",
+            "クレーム",
+            "お客",
+            "客",
+            "手続",
+            "手続き",
+        ),
+        *(
+            "箱",
+            "注文",
+            "予約",
+            "契約",
+            "購入",
+            "配達",
+            "配送",
+            "お届け",
+            "変更",
+            "キャンセル",
+            "解約",
+            "返品",
+            "交換",
+            "返金",
+        ),
+        *(
+            "今回",
+            "最初",
+            "最後",
+            "全部",
+            "半分",
+            "以上",
+            "先",
+            "中",
+            "外",
+            "上",
+            "下",
+            "ところ",
+            "とき",
+            "ため",
+            "年",
+            "月",
+            "ネット",
+        ),
+    )
 )
 _GREETING: Final = 0.35
 _SERVICE: Final = 0.45
+_MATTER: Final = 0.5
 _MENTIONED: Final = 0.55
-_MENTIONED_LATE: Final = 0.4
+_MENTIONED_LATE: Final = 0.3
 _EARLY_TURNS: Final = 3
+_NAMED_SURELY: Final = 0.6
 _BOUGHT_CONFIDENCE: Final = 0.7
+_AGENT_NAMED: Final = 0.72
 _READ_BACK: Final = 0.8
 
 
@@ -35,6 +160,8 @@ class ProductExtractor:
         choices = "|".join(re.escape(word) for word in sorted(words.products, key=len, reverse=True))
         self._products = re.compile(choices)
         self._services = words.services
+        self._firm = ""
+        self._shown = ""
         self._value = ""
         self._core = ""
         self._confidence = 0.0
@@ -44,15 +171,18 @@ class ProductExtractor:
         """Look for a product; the agent's read-back and fuller names win."""
         agent = heard.speaker is ChannelRole.AGENT
         if agent and len(call.heard) <= 2:
-            return self._propose(heard, *self._service(heard.text, _GREETING))
-        text = heard.text if not agent else restated(heard.text)
-        if text is None:
-            return self._fuller(heard)
+            self._firm = self._service(_firm_name(heard.text))
+            return self._propose(heard, self._firm, self._firm, _GREETING)
         early = len(call.recent(_EARLY_TURNS + 1, ChannelRole.CUSTOMER)) <= _EARLY_TURNS
-        core, value, confidence = self._product(text, agent, early)
-        if not value:
-            core, value, confidence = self._service(text, _SERVICE)
-        return self._propose(heard, core, value, confidence)
+        text = heard.text if not agent else restated(heard.text)
+        found = ("", "", 0.0) if text is None else self._product(text, agent, early)
+        opened = self._open(heard.text, agent, early)
+        if opened[2] > found[2] and opened[2] > self._confidence:
+            found = self._joined(opened, found[1] or self._value)
+        if not found[1] and text is not None and not self._firm:
+            service = self._service(text)
+            found = (service, service, _SERVICE if not early else _MENTIONED)
+        return self._propose(heard, *found) if found[1] else self._fuller(heard)
 
     def _product(self, text: str, agent: bool, early: bool) -> tuple[str, str, float]:
         words = words_of(text)
@@ -66,8 +196,10 @@ class ProductExtractor:
                 continue
             if word.kind[0] != "名詞" or _is_part_of_another(words, place):
                 continue
+            if self._firm and match.group() in _OCCASIONS:
+                continue
             confidence = _READ_BACK if agent else _MENTIONED if early else _MENTIONED_LATE
-            if not agent and _BOUGHT.match(text[word.end :]):
+            if not agent and early and _BOUGHT.match(text[word.end :]):
                 confidence = _BOUGHT_CONFIDENCE
             if match.group() == self._core:
                 confidence += 0.01
@@ -78,6 +210,38 @@ class ProductExtractor:
                 name = f"{whole}の{name}" if whole else f"{name}の{part}" if part else name
                 best = (match.group(), name, confidence)
         return best
+
+    def _open(self, text: str, agent: bool, early: bool) -> tuple[str, str, float]:
+        """A thing no list has, where the words say that it was bought, brought or booked."""
+        if not agent and not early:
+            return ("", "", 0.0)
+        words = words_of(text)
+        for place, word in enumerate(words):
+            following = words[place + 1] if place + 1 < len(words) else None
+            inside = following is not None and following.start == word.end and following.kind[0] == "名詞"
+            if not _may_be_product(word) or inside:
+                continue
+            name = _with_modifiers(text, words, place)
+            before, after = text[: word.end - len(name)], text[word.end :]
+            if name in _NO_PRODUCT or len(name) < 2 or _is_part_of_another(words, place):
+                continue
+            if agent and _AGENT_NAMES.search(before) and "ございませんか" not in after:
+                ending = _NAME_ENDING.match(after)
+                name += ending.group() if ending else ""
+                return (name, name, _AGENT_NAMED)
+            if not agent and (_CUSTOMER_NAMES.search(before) or _AFTER_GETTING.match(after)):
+                return (name, name, _NAMED_SURELY)
+            if not agent and _OF_MATTER.match(after):
+                return (name, name, _MATTER)
+        return ("", "", 0.0)
+
+    @staticmethod
+    def _joined(opened: tuple[str, str, float], known: str) -> tuple[str, str, float]:
+        """「特上にぎり(寿司)」: the thing's own name, and what sort of thing it is."""
+        core, name, confidence = opened
+        if not known or known in name or name in known:
+            return (core, max(name, known, key=len), confidence)
+        return (core, f"{name}({known})", confidence)
 
     def _part(self, text: str, words: tuple[SpokenWord, ...], place: int) -> str:
         """「プリンターのインク」: a product that belongs to the one before it."""
@@ -92,16 +256,16 @@ class ProductExtractor:
         whole = words[place - 2]
         return whole.surface if self._products.fullmatch(fold(whole.surface).text) else ""
 
-    def _service(self, text: str, confidence: float) -> tuple[str, str, float]:
+    def _service(self, text: str) -> str:
         folded = fold(text).text
         for word, contract in self._services.items():
             if re.search(rf"{re.escape(word)}(?!番号|会社の)", folded):
-                return (contract, contract, confidence)
-        return ("", "", 0.0)
+                return contract
+        return ""
 
     def _fuller(self, heard: Heard) -> list[FieldProposal]:
         """The agent names the same thing more fully: 「無線ルーター」 for 「ルーター」."""
-        if not self._core:
+        if not self._core or heard.speaker is not ChannelRole.AGENT:
             return []
         core, value, _ = self._product(heard.text, True, True)
         if core == self._core and len(value) > len(self._value):
@@ -120,7 +284,27 @@ class ProductExtractor:
             return []
         self._ids = (*self._ids, heard.utterance_id) if same else (heard.utterance_id,)
         self._core, self._value, self._confidence = core, value, confidence
-        return [FieldProposal("product", value, confidence, self._ids)]
+        return [FieldProposal("product", self._with_firm(value, confidence), confidence, self._ids)]
+
+    def _with_firm(self, value: str, confidence: float) -> str:
+        """「給付金(生命保険)」: a thing in passing means little without what the firm sells."""
+        if not self._firm or confidence >= _NAMED_SURELY or self._firm[:2] in value or value in self._firm:
+            return value
+        return f"{value}({self._firm})"
+
+
+def _firm_name(greeting: str) -> str:
+    """「早瀬引越センター相談窓口」 of the greeting; all of it when no name follows."""
+    match = re.search(r"([^、。]{2,30})の[一-龥々ァ-ヴー]{1,6}(?:でござい|です|と申|が承)", greeting)
+    return match.group(1) if match else greeting
+
+
+def _may_be_product(word: SpokenWord) -> bool:
+    if word.kind[0] != "名詞" or word.surface in _NO_PRODUCT:
+        return False
+    if word.kind[1] == "固有名詞":
+        return word.kind[2] == "一般"
+    return word.kind[1] == "普通名詞" and word.kind[2] in ("一般", "サ変可能", "形状詞可能")
 
 
 def _is_part_of_another(words: tuple[SpokenWord, ...], place: int) -> bool:

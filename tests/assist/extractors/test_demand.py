@@ -46,3 +46,23 @@ def test_the_same_demand_in_other_words_is_written_once() -> None:
 def test_the_answer_to_what_do_you_wish_counts_although_it_has_no_form_of_a_demand() -> None:
     script = [("a", "本日のご要望は何でございましょうか。"), ("c", "私の気が済むまで話を聞くことよ。")]
     assert demand(*script) == "私の気が済むまで話を聞くこと"
+
+
+def test_what_was_asked_before_no_longer_counts_when_taken_back() -> None:
+    script = [
+        ("c", "引越し代を全部返してください。"),
+        ("c", "そんなことより壁です。壁を元どおりに直してください。"),
+    ]
+    value = demand(*script)
+    assert "直して" in value
+    assert "返して" not in value
+
+
+def test_the_wish_the_agent_reads_back_is_a_demand() -> None:
+    script = [("a", "先月のお支払いが難しく、督促のはがきをやめてほしいということですね。")]
+    assert "督促のはがきをやめてほしい" in demand(*script)
+
+
+def test_a_plea_without_a_thing_is_shown_with_the_thing_in_trouble() -> None:
+    script = [("c", "モバイルルーターの速度が遅いんだよね。"), ("c", "早く直してよ。")]
+    assert "モバイルルーターの速度" in demand(*script)

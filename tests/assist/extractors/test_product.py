@@ -41,3 +41,29 @@ def test_a_part_is_named_with_what_it_belongs_to() -> None:
 
 def test_a_shop_is_no_product() -> None:
     assert product(("c", "ケーキ屋さんで聞いたんですけど")) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "value"),
+    [
+        ("先週そちらで買った金継ぎキットなんですけど、中身が違うんです", "金継ぎキット"),
+        ("竹馬を注文したのに届かないんです", "竹馬"),
+    ],
+)
+def test_a_thing_no_list_knows_is_named_by_its_purchase(said: str, value: str) -> None:
+    assert product(("c", said)) == value
+
+
+def test_a_thing_in_passing_is_shown_with_what_the_firm_sells() -> None:
+    greeting = ("a", "つむぎ生命お客様サービスセンターの白鳥が承ります。")
+    assert product(greeting, ("c", "給付金の件なんですけど")) == "給付金(生命保険)"
+
+
+def test_a_room_mate_of_the_complaint_does_not_replace_the_product() -> None:
+    script = [
+        ("c", "モバイルルーターの速度が遅い"),
+        ("c", "うん"),
+        ("c", "うん"),
+        ("c", "ベッドで動画見てるの"),
+    ]
+    assert product(*script) == "モバイルルーター"
