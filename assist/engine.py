@@ -21,9 +21,11 @@ from koemori.assist.detectors import DETECTORS, Detector
 from koemori.assist.guidance import Guide
 from koemori.assist.playbooks.schema import Playbook
 from koemori.assist.second_opinion.model import SecondOpinion
+from koemori.assist.third_opinion import Doubt, Doubts, Policy
 from koemori.assist.types import (
     AgentEdit,
     Alert,
+    AlertReview,
     AssistEvent,
     AssistInput,
     CallClosed,
@@ -36,6 +38,7 @@ from koemori.assist.types import (
     Heard,
     LadderApproved,
     LadderStanding,
+    ThirdOpinion,
     Tick,
     VoiceRaised,
 )
@@ -48,7 +51,13 @@ _T = TypeVar("_T")
 class AssistEngine:
     """Everything the assist side knows of one call. Not thread-safe: one call, one engine, one caller."""
 
-    def __init__(self, facts: CallFacts, playbook: Playbook, opinion: SecondOpinion | None = None) -> None:
+    def __init__(
+        self,
+        facts: CallFacts,
+        playbook: Playbook,
+        opinion: SecondOpinion | None = None,
+        doubting: Policy | None = None,
+    ) -> None:
         self.call = CallView(facts, opinion=opinion)
         self.failures: Counter[str] = Counter()
         """Parts that failed in this call, by name."""
@@ -59,6 +68,8 @@ class AssistEngine:
         self._guide = Guide(playbook)
         self._lexicon = playbook.lexicon
         self._seen: set[str] = set()
+        asks = doubting is not None and doubting.locale == facts.locale
+        self._doubts = Doubts(doubting, facts) if doubting is not None and asks else None
 
     def push(self, event: AssistInput) -> list[AssistEvent]:
         """Take the next input; return what follows from it, in the order it should be shown."""
@@ -82,6 +93,8 @@ class AssistEngine:
                 return self._guarded(
                     "guidance", lambda: list(self._guide.approve(event, self._checklist)), []
                 )
+            case ThirdOpinion():
+                return self._third(event)
             case CallClosed():
                 self._advance(event.at_ms)
                 return self._guarded("case", lambda: [self._case.final(self.call.now_ms)], [])
@@ -92,6 +105,28 @@ class AssistEngine:
     def ladder(self) -> LadderStanding | None:
         """Where the call stands on the warning ladder; None before anything called for it. For any thread."""
         return self._guide.ladder(self._checklist)
+
+    def take_doubts(self) -> list[Doubt]:
+        """What a third opinion should be asked about since this was last called; always none without one."""
+        return [] if self._doubts is None else self._doubts.take()
+
+    def _third(self, event: ThirdOpinion) -> list[AssistEvent]:
+        self._advance(event.at_ms)
+        doubts = self._doubts
+        if doubts is None:
+            return []
+        follows: list[AlertReview | Alert] = self._guarded(
+            "third_opinion", lambda: doubts.answered(event), []
+        )
+        reviews = [item for item in follows if isinstance(item, AlertReview)]
+        findings = [
+            self._traceable(item) for item in follows if isinstance(item, Alert) and self._is_new(item)
+        ]
+        if not findings:
+            return [*reviews]
+        self._guarded("case", lambda: self._case.note(findings), None)
+        now = Tick(self.call.now_ms)
+        return [*reviews, *findings, *self._revision(), *self._guidance(now, findings)]
 
     def _known(self, event: CallerKnown) -> list[AssistEvent]:
         self._advance(event.at_ms)
@@ -108,6 +143,9 @@ class AssistEngine:
             "checklist", lambda: self._checklist.observe(event, self.call), []
         )
         self._guarded("case", lambda: self._case.observe(event, self.call, findings), None)
+        if (doubts := self._doubts) is not None:
+            fields = self._case.fields
+            self._guarded("third_opinion", lambda: doubts.observe(event, self.call, findings, fields), None)
         return [*findings, *changes, *self._revision(), *self._guidance(event, findings)]
 
     def _tick(self, event: Tick) -> list[AssistEvent]:

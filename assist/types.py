@@ -200,7 +200,36 @@ class LadderStanding:
     """All that must come before a supervisor's approval was said; none was given yet."""
 
 
-AssistInput = Heard | Tick | AgentEdit | CallerKnown | VoiceRaised | LadderApproved | CallClosed
+class Verdict(StrEnum):
+    """What a third opinion said of an utterance; an unsure one has no effect."""
+
+    HARASSMENT = "harassment"
+    NOT_HARASSMENT = "not_harassment"
+    UNSURE = "unsure"
+
+
+@dataclass(frozen=True, slots=True)
+class ThirdOpinion:
+    """A language model's answer to a doubt of the engine; never more than an estimate.
+
+    Attributes:
+        at_ms: Media time of the words in doubt.
+        category: Of harassment; None with any other verdict.
+        reason: One line, as the model gave it.
+        model: Its name in the settings.
+    """
+
+    at_ms: int
+    doubt_id: str
+    verdict: Verdict
+    category: Category | None
+    reason: str
+    model: str
+
+
+AssistInput = (
+    Heard | Tick | AgentEdit | CallerKnown | VoiceRaised | LadderApproved | ThirdOpinion | CallClosed
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,7 +350,21 @@ class Approval:
     """The step of the ladder that it fulfils."""
 
 
-AssistEvent = Alert | Repetition | Guidance | ChecklistChange | CaseRevision | CallerHistory | Approval
+@dataclass(frozen=True, slots=True)
+class AlertReview:
+    """What a third opinion thinks of an alert that was in doubt; the alert stands whatever it says."""
+
+    at_ms: int
+    alert_id: str
+    verdict: Verdict
+    """Never `unsure`."""
+    reason: str
+    model: str
+
+
+AssistEvent = (
+    Alert | Repetition | Guidance | ChecklistChange | CaseRevision | CallerHistory | Approval | AlertReview
+)
 
 
 @dataclass(slots=True)

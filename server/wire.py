@@ -10,23 +10,23 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from koemori.assist.types import Category, EndState, MatchedBy
+from koemori.assist.types import Category, EndState, MatchedBy, Verdict
 from koemori.audio.call import ChannelRole
 from koemori.audio.frames import GapCause
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from koemori.server.wire_figures import STAGES as STAGES
+from koemori.server.wire_figures import LedgerChannel as LedgerChannel
+from koemori.server.wire_figures import Percentiles as Percentiles
+from koemori.server.wire_figures import Wire, is_none
+from koemori.server.wire_figures import WireLatency as WireLatency
+from koemori.server.wire_figures import WireLedger as WireLedger
+from koemori.server.wire_figures import WireRecording as WireRecording
+from koemori.server.wire_figures import WireStages as WireStages
+from pydantic import Field, TypeAdapter
 
 WIRE_VERSION: Literal[1] = 1
 
 
-def _is_none(value: object) -> bool:
-    return value is None
-
-
-class _Wire(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class _Event(_Wire):
+class _Event(Wire):
     """What every event has; `at_ms` is the media time it speaks of: for text, the end of its audio."""
 
     v: Literal[1] = WIRE_VERSION
@@ -34,39 +34,8 @@ class _Event(_Wire):
     seq: int = Field(ge=1)
     """Per call, from 1. Partials are live only, so a reader of stored events sees `seq` jump over them."""
     at_ms: int
-    emitted_ms: int | None = Field(default=None, exclude_if=_is_none)
+    emitted_ms: int | None = Field(default=None, exclude_if=is_none)
     """Monotonic milliseconds since the call's first sample was due; present where the call is live."""
-
-
-STAGES = ("arrive", "vad", "queue", "encode", "decode", "merge", "deliver", "understand")
-"""Where the time between the end of words and their event goes, in order of the work."""
-
-
-class WireStages(_Wire):
-    """Where the time went between the end of the words and the event; the stages sum to `total_ms`.
-
-    `total_ms` is `emitted_ms - at_ms` where `at_ms` is the end of the words. An event that speaks of a later
-    moment (guidance, a call that lasts too long) counts from the words, or the second, that caused it.
-    """
-
-    arrive_ms: int
-    """Audio on its way to the detector, and what no other stage explains; negative by as much as the
-    first sample came late, since that is when the call's clock begins."""
-    vad_ms: int
-    """Audio heard after the words before they were sent to the recogniser: detector and endpoint."""
-    queue_ms: int
-    """Waiting for a worker."""
-    encode_ms: int
-    """Spectrogram and encoder."""
-    decode_ms: int
-    """Decoder, alignment and rescoring."""
-    merge_ms: int
-    """From the recogniser's answer to the text: endpoint, earlier utterances, guard, agreement."""
-    deliver_ms: int
-    """From the listener, and from the engine, to the event."""
-    understand_ms: int = 0
-    """Alerts and guidance: the engine, waiting for it included."""
-    total_ms: int
 
 
 class AssistanceLevel(StrEnum):
@@ -82,10 +51,10 @@ class AssistanceLevel(StrEnum):
 class _Timed(_Event):
     """An event that words caused; `latency` is present where the call is live and it was measured."""
 
-    latency: WireStages | None = Field(default=None, exclude_if=_is_none)
+    latency: WireStages | None = Field(default=None, exclude_if=is_none)
 
 
-class WireChannel(_Wire):
+class WireChannel(Wire):
     """One audio track of the call."""
 
     index: int
@@ -113,16 +82,16 @@ class PartialEvent(_Timed):
     unstable: str
 
 
-class WireWord(_Wire):
+class WireWord(Wire):
     """One token group of the recogniser with its media time."""
 
     text: str
     start_ms: int
     end_ms: int
     probability: float
-    speaker: str | None = Field(default=None, exclude_if=_is_none)
+    speaker: str | None = Field(default=None, exclude_if=is_none)
     """On a channel of several people: a voice of this call (S1, S2 …), or `unknown`."""
-    heard: str | None = Field(default=None, exclude_if=_is_none)
+    heard: str | None = Field(default=None, exclude_if=is_none)
     """What the recogniser wrote, where a word of the vocabulary took its place."""
 
 
@@ -139,7 +108,7 @@ class UtteranceEvent(_Timed):
     model_id: str
 
 
-class WireSpeakerRun(_Wire):
+class WireSpeakerRun(Wire):
     """Words of one voice in a row; the texts of an utterance's runs are the texts of its words."""
 
     speaker: str
@@ -161,7 +130,7 @@ class QuarantinedEvent(_Timed):
 
     type: Literal["quarantined"] = "quarantined"
     speaker: ChannelRole
-    utterance_id: str | None = Field(default=None, exclude_if=_is_none)
+    utterance_id: str | None = Field(default=None, exclude_if=is_none)
     """Of the partials that were shown before, if any; they are void."""
     start_ms: int
     end_ms: int
@@ -181,12 +150,12 @@ class AlertEvent(_Timed):
     utterance_ids: tuple[str, ...]
     quote: str
     explanation: str
-    rule_version: int | None = Field(default=None, exclude_if=_is_none)
+    rule_version: int | None = Field(default=None, exclude_if=is_none)
     """Of the rule in its playbook; absent when the playbook has no word in what was looked for."""
-    playbook_version: str | None = Field(default=None, exclude_if=_is_none)
+    playbook_version: str | None = Field(default=None, exclude_if=is_none)
 
 
-class WireEarlierCall(_Wire):
+class WireEarlierCall(Wire):
     """An earlier call of the same person and what it came to; `matched_by` a name alone is a guess."""
 
     call_id: str
@@ -221,7 +190,7 @@ class GuidanceEvent(_Timed):
 
     type: Literal["guidance"] = "guidance"
     guidance_id: str
-    alert_id: str | None = Field(default=None, exclude_if=_is_none)
+    alert_id: str | None = Field(default=None, exclude_if=is_none)
     stage: str
     say: str
     why: str
@@ -236,7 +205,7 @@ class ChecklistEvent(_Event):
     type: Literal["checklist"] = "checklist"
     item: str
     done: bool
-    utterance_id: str | None = Field(default=None, exclude_if=_is_none)
+    utterance_id: str | None = Field(default=None, exclude_if=is_none)
 
 
 class ApprovalEvent(_Event):
@@ -251,7 +220,20 @@ class ApprovalEvent(_Event):
     """The step of the ladder that it fulfils."""
 
 
-class WireFieldValue(_Wire):
+class AlertReviewEvent(_Event):
+    """What a language model thinks of an alert that was in doubt; an estimate, and the alert stands."""
+
+    type: Literal["alert_review"] = "alert_review"
+    alert_id: str
+    verdict: Verdict
+    """`harassment` supports the alert, `not_harassment` asks for a second look; never `unsure`."""
+    reason: str
+    """One line as the model gave it; may be empty."""
+    model: str
+    """Its name in the settings."""
+
+
+class WireFieldValue(Wire):
     """One field of the case with its provenance."""
 
     value: str
@@ -287,7 +269,7 @@ class AssistanceEvent(_Event):
 
     type: Literal["assistance"] = "assistance"
     level: AssistanceLevel
-    partial_interval_ms: int | None = Field(default=None, exclude_if=_is_none)
+    partial_interval_ms: int | None = Field(default=None, exclude_if=is_none)
     """New speech between two partials of an utterance; absent where there are none."""
 
 
@@ -303,54 +285,6 @@ class VoiceEvent(_Event):
     """Level above that of the speaker's first 30 seconds of speech."""
     pitch_semitones: float | None
     """Pitch above it; null where it could not be told."""
-
-
-class WireRecording(_Wire):
-    """The sealed recording; `path` is the directory that holds master and manifest."""
-
-    id: str
-    manifest_sha256: str
-    path: str
-
-
-class LedgerChannel(_Wire):
-    """Where one channel's milliseconds went; the causes sum to `duration_ms`."""
-
-    index: int
-    role: ChannelRole
-    duration_ms: int
-    captured_ms: int = 0
-    lost_ms: int = 0
-    late_ms: int = 0
-    paused_ms: int = 0
-    masked_ms: int = 0
-    clock_ms: int = 0
-    crash_ms: int = 0
-
-
-class WireLedger(_Wire):
-    """One entry per channel, by index."""
-
-    channels: tuple[LedgerChannel, ...]
-
-
-class Percentiles(_Wire):
-    """Latency `emitted_ms - at_ms` in milliseconds, nearest rank; null when the call was not live."""
-
-    p50: int | None = None
-    p95: int | None = None
-    p99: int | None = None
-    count: int = 0
-
-
-class WireLatency(_Wire):
-    """Latency per kind of event."""
-
-    partial: Percentiles = Percentiles()
-    utterance: Percentiles = Percentiles()
-    alert: Percentiles = Percentiles()
-    stages: dict[str, Percentiles] = Field(default_factory=dict)
-    """Of utterances, by stage (`vad`, `queue` …); empty when none was measured."""
 
 
 class CallEndedEvent(_Event):
@@ -376,6 +310,7 @@ WireEvent = Annotated[
     | GuidanceEvent
     | ChecklistEvent
     | ApprovalEvent
+    | AlertReviewEvent
     | CaseEvent
     | GapEvent
     | AssistanceEvent
@@ -396,6 +331,7 @@ EVENT_TYPES = (
     "guidance",
     "checklist",
     "approval",
+    "alert_review",
     "case",
     "gap",
     "assistance",

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Final
 
 from koemori.assist.alerts import alert_of, best_per_category
-from koemori.assist.context import CallView
+from koemori.assist.context import CallView, Judged
 from koemori.assist.playbooks.lexicon import Lexicon
 from koemori.assist.rules import RuleMatch, utterance
 from koemori.assist.second_opinion.deciding import is_vetoed, raised, veto_explanation
@@ -68,6 +68,8 @@ class CustomerWordsDetector:
         )
         if call.opinion is None or judgement is None:
             return [*self._alerts(matches, event, call)]
+        rules = {m.rule.id: m.rule.severity for m in matches}
+        call.judged = Judged(event.utterance_id, judgement.alert, rules)
         vetoed = [m for m in matches if is_vetoed(call.opinion, judgement, m.rule.severity)]
         found = self._alerts([m for m in matches if m not in vetoed], event, call)
         found += [self._notice(m, event, call.opinion, judgement) for m in vetoed]

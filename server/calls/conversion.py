@@ -6,6 +6,7 @@ from typing import TypedDict, assert_never
 
 from koemori.assist.types import (
     Alert,
+    AlertReview,
     Approval,
     AssistEvent,
     CallerHistory,
@@ -17,6 +18,7 @@ from koemori.assist.types import (
 )
 from koemori.server.wire import (
     AlertEvent,
+    AlertReviewEvent,
     ApprovalEvent,
     CaseEvent,
     ChecklistEvent,
@@ -86,6 +88,10 @@ def assist_to_wire(event: AssistEvent, head: EventHead, latency: WireStages | No
         case Approval():
             return ApprovalEvent(
                 **head, approved_by=event.approved_by, approver_name=event.approver_name, step=event.step
+            )
+        case AlertReview():
+            return AlertReviewEvent(
+                **head, alert_id=event.alert_id, verdict=event.verdict, reason=event.reason, model=event.model
             )
         case CaseRevision():
             return _case(event, head)

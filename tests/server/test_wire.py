@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from koemori.assist.types import (
     Alert,
+    AlertReview,
     Approval,
     CallerHistory,
     CaseRevision,
@@ -22,6 +23,7 @@ from koemori.assist.types import (
     MatchedBy,
     Repetition,
     Severity,
+    Verdict,
 )
 from koemori.audio.call import CallId, CallStarted, Channel, ChannelRole, LegId
 from koemori.audio.frames import Gap, GapCause
@@ -111,6 +113,7 @@ async def _every_event() -> list[WireEvent]:
     await emitter.assist(ChecklistChange("recording_notice", True, 2000, "0-0"))
     await emitter.assist(ChecklistChange("recording_notice", False, 2000, None))
     await emitter.assist(Approval(2000, "boss", "管理 花子", "ladder4"))
+    await emitter.assist(AlertReview(2000, "a1", Verdict.NOT_HARASSMENT, "実際の苦情", "some-model"))
     fields = {"customer_name": FieldValue("小野寺", 0.81239, ("1-1000",))}
     await emitter.assist(
         CaseRevision(3, 2000, fields, EndState.OPEN, (Category.THREAT,), "unknown", "harassing")
