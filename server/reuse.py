@@ -33,7 +33,7 @@ from koemori.server.archive.redacted import Rendition, write_redacted
 from koemori.server.db.engine import Database
 from koemori.server.db.repositories import calls
 from koemori.server.db.repositories.recordings import RecordingView
-from koemori.server.db.tables import CaseRow, EventRow
+from koemori.server.db.tables import CaseRow
 from koemori.server.wire import UtteranceEvent
 
 TRANSCRIPT_NAME: Final = "transcript.jsonl"
@@ -86,17 +86,38 @@ def reusable_call(database: Database, view: RecordingView) -> ReusableCall:
     with database.read() as transaction:
         rows = calls.events_of_types(transaction, call.call_id, ("utterance",))
         case = transaction.get(CaseRow, call.call_id)
-    utterances = sorted(_utterances(rows), key=lambda one: (one.start_ms, one.end_ms))
-    names, numbers = known_persons(view, case)
+    utterances = [UtteranceEvent.model_validate(row.body) for row in rows]
+    channels = [one["role"] for one in call.channels]
+    return without_personal_data(utterances, channels, view.recording.duration_ms, *known_persons(view, case))
+
+
+def without_personal_data(
+    utterances: Iterable[UtteranceEvent],
+    channels: Sequence[str],
+    duration_ms: int,
+    names: Iterable[str] = (),
+    numbers: Iterable[str] = (),
+    margin_ms: int = MARGIN_MS,
+) -> ReusableCall:
+    """Find what is personal in a call's words, and where it is heard. Pure.
+
+    Args:
+        utterances: Every final text of the call.
+        channels: Role of each channel of the recording, in its order.
+        duration_ms: Of the recording.
+        names: Of the customer and the agent, as far as they are known.
+        numbers: Of the customer, as far as they are known.
+        margin_ms: By which a stretch of sound is widened on both sides.
+    """
+    spoken = sorted(utterances, key=lambda one: (one.start_ms, one.end_ms))
     redactor = Redactor(names, numbers)
-    for one in utterances:
+    for one in spoken:
         redactor.push(Heard(one.utterance_id, one.speaker, one.start_ms, one.end_ms, one.text))
     spans = redactor.spans()
-    said = [part for one in utterances for part in _said(one, call.channels)]
-    personal = audible_spans(said, spans)
-    channels = view.recording.channel_count
-    silent = unheard_spans(said, personal, channels, view.recording.duration_ms)
-    return ReusableCall(utterances, spans, [*personal, *silent])
+    said = [part for one in spoken for part in _said(one, channels)]
+    personal = audible_spans(said, spans, margin_ms)
+    silent = unheard_spans(said, personal, len(channels), duration_ms)
+    return ReusableCall(spoken, spans, [*personal, *silent])
 
 
 def known_persons(view: RecordingView, case: CaseRow | None) -> tuple[list[str], list[str]]:
@@ -164,18 +185,11 @@ def write_files(call: ReusableCall, master: Path, directory: Path, access_id: st
     return written
 
 
-def _utterances(rows: Iterable[EventRow]) -> Iterator[UtteranceEvent]:
-    for row in rows:
-        yield UtteranceEvent.model_validate(row.body)
-
-
-def _said(one: UtteranceEvent, channels: Sequence[Mapping[str, Any]]) -> Iterator[Said]:
+def _said(one: UtteranceEvent, channels: Sequence[str]) -> Iterator[Said]:
     for channel in _channels_of(one.speaker, channels):
         yield Said(one.utterance_id, channel, one.start_ms, one.end_ms, one.text, one.words)
 
 
-def _channels_of(speaker: ChannelRole, channels: Sequence[Mapping[str, Any]]) -> Sequence[int]:
+def _channels_of(speaker: ChannelRole, channels: Sequence[str]) -> Sequence[int]:
     """The recording's channels on which a speaker can be: all of them where roles do not tell."""
-    return [place for place, one in enumerate(channels) if one["role"] == speaker.value] or range(
-        len(channels)
-    )
+    return [place for place, one in enumerate(channels) if one == speaker] or range(len(channels))

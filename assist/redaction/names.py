@@ -36,11 +36,18 @@ _SPEAKS: Final = re.compile(
 )
 _ANSWER: Final = re.compile(
     rf"{_OPENING}(?:名前は|名字は|名義は|下の名前は|父の|母の|夫の|妻の)?((?:{_SIGNS}|[\s])+|[ぁ-ん]{{2,10}}?)"
-    r"(?=です|だ(?:けど|よ|$|。|、)|でございます|と申|と(?:言|い)|って(?:言|い)|っす|[、。]|$|でし|ね|と読み)"
+    r"(?=です|だ(?:けど|よ|$|。|、)|でございます|と申|と(?:言|い)|って(?:言|い)|っす|[、。\s]|$|でし|ね|と読み"
+    r"|(?!の?[0-9]+[日月時])の?[0-9]|の?[A-Z]の)"
+)
+_MIXED: Final = re.compile(
+    rf"{_OPENING}([^、。\s]{{2,10}}?)(?=です|でございます|と申|といい|だけど|[、。\s])"
 )
 _STATED: Final = re.compile(
     rf"(?:名前|名字|苗字|氏名|名義|担当)(?:が|は|の|、)?[、\s]?((?:{_SIGNS}){{1,10}}|[ぁ-ん]{{2,8}}?)"
     r"(?=です|だ|で[、。]|と(?:い|言)|でござい|が|は|に代|を|、|。|$|さん|様)"
+)
+_BEFORE_NUMBER: Final = re.compile(
+    rf"(?:^|[、。\s])({_SIGNS}{{2,6}})[0-9]?(?:です|だ)[。、\s]+(?=電話|番号|契約|[0-9]{{2}})"
 )
 _RELATION: Final = re.compile(
     r"(?:主人|旦那|夫|妻|家内|息子|娘|父|母|孫|兄|弟|姉|妹|祖父|祖母|同居|担当|上司|部長|課長|店長|責任者|窓口)の"
@@ -121,6 +128,9 @@ def _answers(text: str) -> Iterator[tuple[int, int]]:
         if match is not None and match.group(1).strip() and _can_be_answer(match.group(1).strip()):
             yield position + match.start(1), position + match.start(1) + len(match.group(1).rstrip())
         position += len(part)
+    mixed = _MIXED.match(text)
+    if mixed is not None and _can_be_garbled(mixed.group(1)):
+        yield mixed.span(1)
 
 
 def _called(text: str, end: int) -> tuple[int, int] | None:
@@ -160,7 +170,8 @@ def _nameable(word: SpokenWord) -> bool:
     return word.kind[2] not in ("サ変可能", "副詞可能") or word.surface in name_words().surnames
 
 
-def _can_be_name(name: str) -> bool:
+def can_be_name(name: str) -> bool:
+    """Whether these words can be a name: no role, no usual answer, no beginning that names never have."""
     lists = name_words()
     if name in lists.not_persons or name in lists.not_answers or _is_role(name):
         return False
@@ -178,7 +189,7 @@ def _is_role(name: str) -> bool:
     return any(name.endswith(word) for word in lists.not_persons if len(word) > 1)
 
 
-def _is_common(name: str) -> bool:
+def is_common_noun(name: str) -> bool:
     """One ordinary word of the dictionary that is no family name."""
     words = words_of(name)
     if name in name_words().surnames:
@@ -199,6 +210,14 @@ def _can_be_answer(name: str) -> bool:
         return words[-1].kind[0] != "助詞" and (len(words) > 1 or words[0].kind[1] != "非自立可能")
     nouns = all(word.kind[0] in ("名詞", "接尾辞", "接頭辞", "形状詞") for word in words)
     return nouns and not any(word.kind[1] == "数詞" or word.kind[2] == "副詞可能" for word in words)
+
+
+def _can_be_garbled(name: str) -> bool:
+    """Katakana, perhaps with bits of other words: what recognisers make of a name they do not know."""
+    if name in name_words().not_answers or re.match("[0-9]{2}", name):
+        return False
+    unknown = re.search("[ァ-ヴー]{2,}", name) is not None
+    return unknown and not any(word.kind[0] in ("動詞", "形容詞", "感動詞") for word in words_of(name))
 
 
 def _is_given(name: str) -> bool:
@@ -222,6 +241,8 @@ def _common_here(text: str, word: SpokenWord) -> bool:
     lists = name_words()
     if word.surface in lists.brands or word.surface in lists.not_persons:
         return True
+    if re.match(r"[0-9０-９一二三四五六七八九十]+[日月]", text[word.end :]):
+        return True
     if word.kind[3] == "名" and re.search("[一-龥]$", text[: word.start]):
         before = words_of(text[: word.start])[-1]
         if before.kind[2] != "人名" and before.surface not in lists.surnames:
@@ -236,8 +257,13 @@ def _common_here(text: str, word: SpokenWord) -> bool:
 
 
 def _is_stated(name: str) -> bool:
-    return _can_be_name(name) and not _is_common(name)
+    return can_be_name(name) and not is_common_noun(name)
 
 
-_PATTERNS: Final = ((_INTRODUCED, _can_be_name), (_RELATION, _is_given), (_STATED, _is_stated))
+_PATTERNS: Final = (
+    (_BEFORE_NUMBER, _is_stated),
+    (_INTRODUCED, can_be_name),
+    (_RELATION, _is_given),
+    (_STATED, _is_stated),
+)
 """Where a name can stand, and what must hold of the words there."""

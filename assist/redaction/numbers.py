@@ -116,7 +116,7 @@ def counted(text: str, chain: Chain) -> bool:
         return True
     if len(chain.digits) >= _SURE:
         return False
-    if _UNIT.match(after) or _MODEL.search(text[: chain.start]):
+    if (_UNIT.match(after) and _plausible(chain.digits, after)) or _MODEL.search(text[: chain.start]):
         return True
     between_letters = _LETTERS_BEFORE.search(text[: chain.start]) or _LETTERS_AFTER.match(after)
     return len(chain.digits) <= _SHORTEST and between_letters is not None
@@ -151,6 +151,14 @@ def _kind(
 
 
 _ORDER: Final = (PersonalData.CARD, PersonalData.PHONE, PersonalData.POSTCODE, PersonalData.NUMBER)
+
+
+def _plausible(digits: str, after: str) -> bool:
+    """Whether a year or an hour can be so large; recognisers hear units in what follows a number."""
+    unit = after.lstrip("、 ")[:1]
+    if unit == "年" and len(digits) >= _SHORTEST:
+        return digits[:2] in ("19", "20")
+    return unit not in ("時", "月") or len(digits) < _SHORTEST
 
 
 def _announced(before: str) -> PersonalData | None:

@@ -12,6 +12,7 @@ from koemori.assist.redaction.finding import personal_spans
 from koemori.assist.redaction.known import KnownName, digits_of, known_name_spans, names_of
 from koemori.assist.redaction.names import name_spans
 from koemori.assist.redaction.numbers import Chain, chains, counted, is_card, is_phone, is_whole
+from koemori.assist.redaction.openings import opening_spans
 from koemori.assist.redaction.spans import DIGITS, HeardSpan, PersonalData, Span, merged
 from koemori.assist.types import Heard
 from koemori.audio.call import ChannelRole
@@ -28,6 +29,8 @@ _CONFIRMS: Final = re.compile(r"ですね|でございますね|よろしい|お
 _BESIDE: Final = re.compile(
     r"えー?っ?と|ええと|あの[ー、]|はい|うん|です(?:ね|けど)?|でございます|で$|次[がは]|続けて|それから|ハイフン|番号|携帯|電話|[、。，．,.\s・のはがーね]"
 )
+_OPENING: Final = {ChannelRole.AGENT: 1, ChannelRole.CUSTOMER: 2, ChannelRole.UNKNOWN: 3}
+"""So many utterances of a speaker are the opening of a call, in which people say who they are."""
 _DOMINANT: Final = 5
 _JOINED: Final = 7
 _CHAIN_MS: Final = 30_000
@@ -86,6 +89,7 @@ class Redactor:
         found = personal_spans(heard.text, asked, self._digits)
         if self._characters and heard.speaker is not ChannelRole.AGENT:
             found = [*found, *name_spans(heard.text, asked, characters=True)]
+        found += self._opening(heard)
         for name in self._names.values():
             found = [*found, *known_name_spans(heard.text, name)]
         new = self._note(place, found)
@@ -106,6 +110,17 @@ class Redactor:
         if _CONFIRMS.search(heard.text):
             return asked - {PersonalData.NAME, PersonalData.EMAIL}
         return asked & DIGITS
+
+    def _opening(self, heard: Heard) -> list[Span]:
+        count = sum(one.heard.speaker is heard.speaker for one in self._spoken)
+        return list(
+            opening_spans(
+                heard.text,
+                agent=heard.speaker is not ChannelRole.CUSTOMER,
+                customer=heard.speaker is not ChannelRole.AGENT,
+                opening=count <= _OPENING[heard.speaker],
+            )
+        )
 
     def _follow(self, heard: Heard) -> None:
         """Remember what was asked for; forget it when it is answered or left."""

@@ -147,3 +147,33 @@ def test_what_was_ever_returned_is_the_whole_and_nothing_is_taken_back(lines: li
     for utterance_id, spans in redactor.spans().items():
         told = merged(new.span for new in returned if new.utterance_id == utterance_id)
         assert [(span.start, span.end) for span in told] == [(span.start, span.end) for span in spans]
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        (
+            "A:ネットサポートのキムラでございます。通話は録音しております。",
+            "ネットサポートの[氏名]でございます。通話は録音しております。",
+        ),
+        ("A:木の下でございます。", "[氏名]でございます。"),
+        (
+            "A:子がさま、ご心配をおかけし申し訳ございません。",
+            "[氏名]さま、ご心配をおかけし申し訳ございません。",
+        ),
+        ("C:ニシなだけど、コートのボタンが", "[氏名]だけど、コートのボタンが"),
+        ("A:お客様、少々お待ちください。", "お客様、少々お待ちください。"),
+        ("C:ルーターですけど、つながりません", "ルーターですけど、つながりません"),
+        ("A:サポートセンターでございます。", "サポートセンターでございます。"),
+    ],
+)
+def test_a_garbled_name_is_known_by_its_place_in_the_call(line: str, shown: str) -> None:
+    assert redact([line]) == [shown]
+
+
+def test_a_garbled_answer_to_a_question_for_a_name_is_one() -> None:
+    shown = redact(
+        ["A:お名前とご注文番号をお願いできますか。", "C:ホリグチケンダー 6,678、福井スマオの5521年は"]
+    )
+    assert "ホリグチ" not in shown[1]
+    assert "5521" not in shown[1]
