@@ -29,7 +29,9 @@ from koemori.assist.types import AGENT_SIDE, Category, Severity
 SEVERITIES: Final = {"notice": Severity.NOTICE, "warning": Severity.WARNING, "danger": Severity.DANGER}
 CLOCK_RULES: Final = (
     "detention.clock",
+    "detention.answered",
     "detention.held-after-end-request",
+    "detention.explained",
     "repeat_demand.in-call",
     "repeat_demand.across-calls",
 )
@@ -89,7 +91,11 @@ class ClockSettings:
     """Limits of practice, set by the tenant; no law gives a number."""
 
     detention_notice_after_ms: int = 30 * 60 * 1000
+    answered_notice_after_ms: int = 30 * 60 * 1000
+    """Since the agent first gave the answer."""
     end_requests_for_warning: int = 2
+    explanations_for_warning: int = 3
+    """Times the same answer was given, the first one included."""
     repeat_alert_count: int = 4
     version: int = 1
     author: str = ""
@@ -246,7 +252,9 @@ def _read_rule(entry: Table, compiler: PatternCompiler, guards: dict[str, Guard]
 def _read_clock(entry: Table) -> ClockSettings:
     clock = ClockSettings(
         detention_notice_after_ms=entry.integer("detention_notice_after_minutes", 30, low=1) * 60_000,
+        answered_notice_after_ms=entry.integer("answered_notice_after_minutes", 30, low=1) * 60_000,
         end_requests_for_warning=entry.integer("end_requests_for_warning", 2, low=1),
+        explanations_for_warning=entry.integer("explanations_for_warning", 3, low=2),
         repeat_alert_count=entry.integer("repeat_alert_count", 4, low=2),
         repeat_call_count=entry.integer("repeat_call_count", 3, low=2),
         version=entry.integer("version", 1, low=1),
