@@ -12,6 +12,7 @@ Source: ministry manual on customer harassment (2022-02), 暴言型 (ask to stop
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from koemori.assist.cards import Card, clock, filled
@@ -73,7 +74,8 @@ class LadderWalk:
             said, approval = checklist.said(step.id), checklist.approved(step.id)
             if said is not None:
                 heard = said.heard
-                done.append(LadderStepSaid(step.id, heard.start_ms, said.quote, heard.utterance_id))
+                words = _sentence(heard.text, said.quote)
+                done.append(LadderStepSaid(step.id, heard.start_ms, words, heard.utterance_id))
             if approval is not None:
                 name = approval.approver_name or approval.approved_by
                 done.append(LadderStepSaid(step.id, approval.at_ms, "", None, name))
@@ -133,3 +135,9 @@ class LadderWalk:
                 name = approval.approver_name or approval.approved_by
                 parts.append(f"{step.label}: {name}({clock(approval.at_ms)})")
         return "、".join(parts) or "—"
+
+
+def _sentence(text: str, quote: str) -> str:
+    """The sentence that holds the words; all of the text where it has no such sentence."""
+    sentences = re.split(r"(?<=[。!?!?])\s*", text)
+    return next((sentence for sentence in sentences if quote in sentence), text).strip()

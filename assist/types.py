@@ -180,7 +180,7 @@ class LadderApproved:
 
 @dataclass(frozen=True, slots=True)
 class LadderStepSaid:
-    """A step of the warning ladder that was said, in the words that showed it, or approved of."""
+    """A step of the warning ladder that was said, in its whole sentence, or approved of."""
 
     step: str
     at_ms: int

@@ -82,7 +82,7 @@ class LadderStepDone(_Answer):
 
     step: str
     at_ms: int
-    quote: str = Field(description="The words that showed it; empty where it was approved of.")
+    quote: str = Field(description="The sentence that showed it; empty where it was approved of.")
     utterance_id: str | None
     approved_by: str = Field(description="Name of the supervisor; empty where it was said.")
 

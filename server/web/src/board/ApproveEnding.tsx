@@ -17,7 +17,6 @@ interface Props {
 /** Where a call stands on the warning ladder, and the approval of its end where that is the next thing it needs. */
 export function Ladder({ call }: Props) {
   const { t } = useTranslation();
-  const [opened, setOpened] = useState(false);
   const ladder = call.ladder;
   if (ladder == null) return null;
   const approved = ladder.done.find((step) => step.approved_by !== "");
@@ -31,13 +30,24 @@ export function Ladder({ call }: Props) {
           </small>
         )}
       </span>
-      {ladder.awaits_approval && (
-        <Button size="md" onClick={() => setOpened(true)} data-testid="approve-ending">
-          {t("board.approval.button")}
-        </Button>
-      )}
-      {opened && <Confirmation call={call} ladder={ladder} onClose={() => setOpened(false)} />}
+      <ApproveEnding call={call} />
     </span>
+  );
+}
+
+/** The supervisor's button, shown only where the ladder stands at the approval. */
+export function ApproveEnding({ call }: Props) {
+  const { t } = useTranslation();
+  const [opened, setOpened] = useState(false);
+  const ladder = call.ladder;
+  if (ladder == null || !ladder.awaits_approval) return null;
+  return (
+    <>
+      <Button size="md" onClick={() => setOpened(true)} data-testid="approve-ending">
+        {t("board.approval.button")}
+      </Button>
+      {opened && <Confirmation call={call} ladder={ladder} onClose={() => setOpened(false)} />}
+    </>
   );
 }
 

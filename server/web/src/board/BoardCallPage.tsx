@@ -18,7 +18,7 @@ import { LanguageSwitch } from "../ui/LanguageSwitch";
 import { Problem } from "../ui/Notice";
 import { TopBar } from "../ui/TopBar";
 import { useNow } from "../ui/useNow";
-import { Ladder } from "./ApproveEnding";
+import { ApproveEnding } from "./ApproveEnding";
 import classes from "./Board.module.css";
 import { CallFacts } from "./CallFacts";
 
@@ -64,7 +64,7 @@ export function BoardCallPage() {
           <p className={classes.soft}>{t("board.read_only")}</p>
           <CallFacts about={about} call={call} />
           <WarningLadder call={call} playbook={playbook} onShow={show} />
-          {about !== null && call.ended === null && <Ladder call={about} />}
+          {about !== null && call.ended === null && <ApproveEnding call={about} />}
           <StepList call={call} playbook={playbook} onShow={show} />
         </aside>
       </main>
