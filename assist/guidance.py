@@ -17,7 +17,7 @@ from koemori.assist.cards import SEVERITIES, Card, card_of, newest_by_rule
 from koemori.assist.checklist import Checklist
 from koemori.assist.context import CallView
 from koemori.assist.ladder import LadderWalk
-from koemori.assist.phrases import first_match
+from koemori.assist.phrases import first_match, fold
 from koemori.assist.playbooks.schema import (
     AlertWhen,
     ChecklistWhen,
@@ -140,7 +140,7 @@ class Guide:
         said, topics = utterance(last.text, self._playbook.lexicon), self._playbook.lexicon.topics
         if said.says(topics.get("agent_hold", ())) is not None:
             return False
-        asked = said.says(topics.get("agent_question", ())) is not None
+        asked = fold(last.text).text.endswith("か") or said.says(topics.get("agent_question", ())) is not None
         return event.at_ms - last.end_ms >= (_LONG_ANSWER_MS if asked else _ANSWER_MS)
 
     @staticmethod

@@ -87,3 +87,89 @@ def test_safety_advice_about_a_product_is_no_request_to_stop() -> None:
 
 def test_a_friendly_goodbye_is_no_termination() -> None:
     assert "ladder5" not in done(("a", "お電話ありがとうございました。失礼いたします。"))
+
+
+REQUESTS = (
+    "恐れ入りますが、大きなお声はお控えいただきたく存じます。",
+    "そのような呼び方は、ご遠慮いただけますと幸いです。",
+    "申し訳ございませんが、怒鳴らないでいただけますでしょうか。",
+    "少し落ち着いてお話しいただけますか。",
+    "どうかそのような物言いはおやめくださいませ。",
+    "業務と関わりのないご質問にはお答えいたしかねます。",
+)
+WARNINGS = (
+    "このままお言葉が改まらないようでしたら、ご案内を続けられません。",
+    "これ以上繰り返されますと、警察に相談いたします。",
+    "おやめいただけない場合は、応対を控えさせていただきます。",
+    "同じことが続きましたら、こちらでのご対応は難しくなります。",
+    "次に同じようなお言葉がございましたら、ご対応できかねます。",
+)
+ANNOUNCEMENTS = (
+    "お控えいただけないようでしたら、お電話を切らせていただきます。",
+    "このまま続くようであれば、通話を終わらせていただくことになります。",
+    "改めていただけない場合は、終話とさせていただきます。",
+    "まもなくお電話を終了いたします。",
+    "あと二分ほどで切らせていただきます。",
+)
+ENDINGS = (
+    "お聞き入れいただけませんので、これで失礼いたします。",
+    "再三お願いいたしましたので、お電話を切らせていただきます。",
+    "お答えは変わりませんので、これにて終話いたします。",
+)
+
+
+@pytest.mark.parametrize("said", REQUESTS)
+def test_polite_requests_to_stop_are_heard(said: str) -> None:
+    assert {"ladder1"} == {item for item in done(("a", said)) if item.startswith("ladder")}
+
+
+@pytest.mark.parametrize("said", WARNINGS)
+def test_polite_warnings_are_heard(said: str) -> None:
+    assert {"ladder2"} == {item for item in done(("a", said)) if item.startswith("ladder")}
+
+
+@pytest.mark.parametrize("said", ANNOUNCEMENTS)
+def test_polite_announcements_are_heard_and_are_no_ending(said: str) -> None:
+    heard = done(("a", said))
+    assert "ladder3" in heard
+    assert not {"ladder1", "ladder5"} & heard
+
+
+@pytest.mark.parametrize("said", ENDINGS)
+def test_polite_endings_are_heard_and_announce_nothing(said: str) -> None:
+    heard = done(("a", said))
+    assert "ladder5" in heard
+    assert not {"ladder2", "ladder3"} & heard
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "お手続きの対応はいたしかねます。",
+        "繰り返しになりますが、ご返金の対応はいたしかねます。",
+        "引き続き対応いたしますので、ご安心ください。",
+        "警察への届け出はお済みでしょうか。",
+        "恐れ入りますが、ご来店はお控えください。",
+        "撮影はご遠慮いただいております。",
+        "ご不明な点がないようでしたら、これで終了させていただきます。ありがとうございました。",
+        "受付は十八時で終了いたします。",
+        "登録のお手続きが終了いたしましたので、ご確認ください。",
+        "お電話が切れてしまいましたら、こちらからおかけ直しいたします。",
+        "店長に確認いたしますので、少々お待ちください。",
+        "ご容赦くださいませ。",
+        "ご遠慮なくお申し付けください。",
+        "お話はこれで終わりでしょうか。",
+    ],
+)
+def test_ordinary_service_says_nothing_of_the_ladder(said: str) -> None:
+    assert not {item for item in done(("a", said)) if item.startswith("ladder")}
+
+
+def test_a_superior_counts_when_asked_after_the_announcement_or_when_they_speak() -> None:
+    announced = ("a", "これ以上続くようでしたらお電話を終了いたします")
+    for said in ("上席の承認を得てまいります。", "室長に確認いたします。", "責任者の許可がおりました。"):
+        assert "ladder4" not in done(("a", said))
+        assert "ladder4" in done(announced, ("a", said))
+    for said in ("課長の東海林です。お話を伺います。", "お電話代わりました、店長の倉田でございます。"):
+        assert "ladder4" in done(("a", said))
+    assert "ladder4" not in done(announced, ("a", "担当の佐藤でございます。"))

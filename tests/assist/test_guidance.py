@@ -6,6 +6,7 @@ import pytest
 from koemori.assist.checklist import Checklist
 from koemori.assist.guidance import Guide
 from koemori.assist.types import (
+    AGENT_SIDE,
     Alert,
     Category,
     FieldValue,
@@ -233,3 +234,133 @@ def test_a_finding_about_the_agents_own_sentence_moves_no_ladder() -> None:
         stage.startswith("ladder")
         for stage in stages(Desk().a("これで終了いたします。", alert(Category.DETENTION)))
     )
+
+
+CUSTOMER_SIDE = [category for category in Category if category not in AGENT_SIDE]
+
+
+@pytest.mark.parametrize("category", CUSTOMER_SIDE)
+def test_danger_of_every_category_offers_the_safety_route_first(category: Category) -> None:
+    card = Desk().abuse(category, severity=3)[0]
+    assert card.stage == "safety"
+    assert "F2" in card.why
+    assert any(word in card.why for word in ("110", "警察", "上席"))
+
+
+@pytest.mark.parametrize("category", sorted(set(shipped_playbook().ladder.categories)))
+def test_the_ladder_follows_a_safety_card_once_the_agent_has_spoken_and_the_customer_goes_on(
+    category: Category,
+) -> None:
+    desk = Desk()
+    desk.abuse(category, severity=3)
+    followed = [*desk.a("はい。"), *desk.abuse(category, severity=3)]
+    assert "ladder1" in stages(followed)
+    desk.a("そのようなお言葉はお控えください。")
+    assert stages(desk.abuse(category, severity=3)) == ["ladder2"]
+
+
+def test_no_lesser_card_takes_the_place_of_a_safety_card_that_was_answered() -> None:
+    desk = Desk()
+    desk.abuse(Category.VIOLENCE, severity=3)
+    desk.a("そのようなお言葉はお控えください。")
+    assert desk.c("ルーターが壊れて困ってるんだ") == []
+
+
+def test_a_bomb_threat_goes_on_asking_what_it_is_once_place_and_time_were_asked() -> None:
+    desk = Desk()
+    first = desk.c("会社に爆弾を仕掛けた")
+    second = desk.a("お話を伺います。場所はどちらで、いつのことでしょうか。")
+    assert [card.guidance_id.split("#")[0] for card in first + second] == ["bomb", "bomb-details"]
+    assert "背後の音" in second[0].why
+
+
+def test_self_harm_ends_the_way_up_the_ladder_and_offers_a_helpline() -> None:
+    desk = Desk()
+    desk.abuse()
+    desk.a("そのようなお言葉はお控えください。")
+    desk.a("そのようなお言葉が続きますとご対応を続けることができかねます。")
+    cards = desk.c("もう死にたい", alert(Category.SELFHARM, 3)) + desk.wait(100_000)
+    cards += desk.c("死ぬしかない", alert(Category.SELFHARM, 3, at_ms=1))
+    for _ in range(4):
+        cards += desk.abuse()
+    assert "selfharm-helpline" in {card.guidance_id.split("#")[0] for card in cards}
+    assert not [card for card in cards if card.stage.startswith("ladder")]
+    assert "切りません" in cards[0].why
+
+
+def test_a_warning_brings_no_correction_for_saying_no() -> None:
+    desk = Desk()
+    desk.abuse()
+    said = desk.a(
+        "そのようなご発言が続く場合、ご案内を続けることができません。",
+        alert(Category.DENIAL, 1),
+    )
+    assert "correction" not in stages(said)
+
+
+class Asking(Desk):
+    """A complaint in which everything but one field is known."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__()
+        self.a("この通話は録音しております。")
+        self.a("ご不便をおかけし申し訳ございません。つながらないということでございますね。")
+        for other in (
+            "customer_name",
+            "phone",
+            "product",
+            "when",
+            "where",
+            "order_or_contract_number",
+            "demand",
+        ):
+            if other != field:
+                self.fields[other] = FieldValue("x", 0.9, ("u",))
+
+
+QUESTIONS = {
+    "customer_name": (
+        "お名前をフルネームでお願いできますか。",
+        "差し支えなければお名前を伺ってもよろしいでしょうか。",
+    ),
+    "phone": ("日中つながるお電話番号をお願いいたします。", "ご連絡先を頂戴できますでしょうか。"),
+    "when": ("手紙が届いたのはいつでしょうか。", "何日頃のことでしたでしょうか。"),
+    "where": ("どちらの店舗でお求めでしょうか。", "どのお部屋の天井でしょうか。"),
+    "product": ("お手元の商品名を教えていただけますか。", "どちらをお求めになりましたでしょうか。"),
+    "order_or_contract_number": ("契約書の番号も伺えますか。", "ご注文番号はお分かりになりますか。"),
+    "demand": ("どのような対応をご希望でいらっしゃいますか。", "本日はいかがいたしましょうか。"),
+}
+
+
+@pytest.mark.parametrize("field", QUESTIONS)
+def test_what_is_missing_is_asked_for_when_the_customer_has_finished(field: str) -> None:
+    desk = Asking(field)
+    desk.wait(35_000)
+    cards = desk.c("はい。") + desk.wait(31_000) + desk.c("それで?")
+    assert len({card.guidance_id.split("#")[0] for card in cards}) <= 1
+
+
+@pytest.mark.parametrize(("field", "question"), [(f, q) for f, both in QUESTIONS.items() for q in both])
+def test_what_the_agent_asked_already_is_not_prompted_for(field: str, question: str) -> None:
+    desk = Asking(field)
+    desk.a(question)
+    assert desk.c("ちょっと待って。") + desk.wait(60_000) + desk.c("分からないな。") + desk.wait(60_000) == []
+
+
+def test_no_question_comes_up_while_an_answer_or_a_hold_is_on() -> None:
+    desk = Asking("when")
+    desk.a("ルーターの電源はお抜きになりましたか。")
+    assert desk.wait(10_000) == []
+    assert [card.guidance_id.split("#")[0] for card in desk.c("抜いたよ。")] == ["step3-when"]
+    held = Asking("when")
+    held.a("記録をお調べしますので、少々お待ちください。")
+    assert held.wait(60_000) == []
+
+
+def test_a_question_goes_when_its_answer_comes_and_does_not_come_again() -> None:
+    desk = Asking("when")
+    desk.wait(1_000)
+    shown = desk.wait(30_000)
+    assert [card.guidance_id.split("#")[0] for card in shown] == ["step3-when"]
+    desk.fields["when"] = FieldValue("昨日", 0.9, ("u",))
+    assert desk.c("昨日だよ。") + desk.wait(200_000) == []
