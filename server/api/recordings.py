@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -21,19 +22,23 @@ from koemori.server.api.schemas import (
     IntegrityCheck,
     RecordingDetail,
     RecordingPage,
+    SearchHit,
     VerifyAnswer,
     VerifyRequest,
 )
 from koemori.server.archive.flac import decode_pcm
 from koemori.server.archive.manifest import MANIFEST_NAME, verify_recording
 from koemori.server.archive.store import LocalRecordingStore
-from koemori.server.auth.permissions import Action
+from koemori.server.auth.permissions import Action, CallResource, decide
 from koemori.server.db.cursors import Position, read_cursor
 from koemori.server.db.repositories import calls, recordings
-from koemori.server.db.repositories.recordings import RecordingQuery
-from koemori.server.db.tables import RecordingCheckRow, RecordingRow
+from koemori.server.db.repositories.recordings import RecordingQuery, RecordingView
+from koemori.server.db.tables import CaseRow, RecordingCheckRow, RecordingRow, UtteranceRow
+from koemori.server.reuse import known_persons
+from koemori.server.search.previews import redacted_hits
 from koemori.server.search.words import terms
 from pydantic import AwareDatetime
+from sqlalchemy.orm import Session
 
 MAX_HITS_PER_RECORDING = 20
 
@@ -85,18 +90,33 @@ def list_recordings(
         )
         page = found[:limit]
         checks = recordings.last_checks(transaction, [view.recording.recording_id for view in page])
-        hits = parts.index.hits(
+        rows = parts.index.hits(
             transaction, query.words, [view.call.call_id for view in page], MAX_HITS_PER_RECORDING
         )
+        hits = {
+            view.call.call_id: _shown_hits(transaction, caller, view, rows.get(view.call.call_id, []))
+            for view in page
+        }
     more = len(found) > limit
     last = Position(page[-1].call.started_at, page[-1].recording.recording_id).cursor() if more else None
     items = [
-        views.recording_summary(
-            view, checks.get(view.recording.recording_id), hits.get(view.call.call_id, [])
-        )
+        views.recording_summary(view, checks.get(view.recording.recording_id), hits[view.call.call_id])
         for view in page
     ]
     return RecordingPage(items=items, next_cursor=last)
+
+
+def _shown_hits(
+    transaction: Session, caller: Caller, view: RecordingView, rows: Sequence[UtteranceRow]
+) -> list[SearchHit]:
+    """The hits as this person may see them: who may not hear the recording gets no personal data."""
+    hits = [SearchHit.model_validate(row) for row in rows]
+    resource = CallResource(view.call.agent_id, live=view.call.state == calls.LIVE)
+    if not hits or decide(caller.identity, Action.RECORDING_PLAY, resource).allowed:
+        return hits
+    names, numbers = known_persons(view, transaction.get(CaseRow, view.call.call_id))
+    texts = redacted_hits(transaction, rows, names, numbers)
+    return [hit.model_copy(update={"text": texts[hit.utterance_id]}) for hit in hits]
 
 
 @router.get("/recordings/{recording_id}", operation_id="getRecording", responses=responses(401, 403, 404))

@@ -25,7 +25,7 @@ from koemori.server.api.schemas import (
 from koemori.server.bus import EventBus
 from koemori.server.db.repositories.calls import CallView
 from koemori.server.db.repositories.recordings import AccessView, RecordingView
-from koemori.server.db.tables import AlertRow, CaseRow, EventRow, RecordingCheckRow, UtteranceRow
+from koemori.server.db.tables import AlertRow, CaseRow, EventRow, RecordingCheckRow
 from koemori.server.wire import AssistanceLevel, VoiceEvent
 
 
@@ -134,7 +134,7 @@ def case(call_id: str, row: CaseRow | None) -> Case:
 
 
 def recording_fields(
-    view: RecordingView, check: RecordingCheckRow | None, hits: list[UtteranceRow]
+    view: RecordingView, check: RecordingCheckRow | None, hits: list[SearchHit]
 ) -> dict[str, object]:
     """What a summary and a detail of a recording share."""
     recording, call = view.recording, view.call
@@ -151,12 +151,12 @@ def recording_fields(
         "harassment_categories": call.harassment_categories,
         "sealed": True,
         "last_check": None if check is None else LastCheck.model_validate(check),
-        "hits": [SearchHit.model_validate(row) for row in hits],
+        "hits": hits,
     }
 
 
 def recording_summary(
-    view: RecordingView, check: RecordingCheckRow | None, hits: list[UtteranceRow]
+    view: RecordingView, check: RecordingCheckRow | None, hits: list[SearchHit]
 ) -> RecordingSummary:
     """A recording as lists show it."""
     return RecordingSummary.model_validate(recording_fields(view, check, hits))
