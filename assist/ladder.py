@@ -106,7 +106,7 @@ class LadderWalk:
             why=filled(step.why, quote=quote, said=self._said_so_far(checklist)),
             source=step.source,
             at_ms=now_ms,
-            expires_ms=self._ladder.expires_ms,
+            expires_ms=step.expires_ms or self._ladder.expires_ms,
             alert_id=finding.alert_id if isinstance(finding, Alert) else None,
             done_item=step.id,
         )

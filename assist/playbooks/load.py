@@ -30,6 +30,7 @@ from koemori.assist.playbooks.schema import (
     When,
     WordsWhen,
 )
+from koemori.assist.playbooks.tag_rules import TagRules, read_tags
 from koemori.assist.playbooks.texts import apply_texts
 from koemori.assist.playbooks.toml_table import Table
 from koemori.assist.types import CASE_FIELDS, Category, EndState
@@ -97,6 +98,7 @@ def read_playbook(files: PlaybookFiles) -> Playbook:
         changed_at=changed_at,
         declared_rules=rules,
         files=files.texts(),
+        tags=read_tags(files.table(tags)) if (tags := f"{home}/tags.toml") in files.contents else TagRules(),
     )
 
 
@@ -250,6 +252,7 @@ def _read_step(table: Table) -> LadderStep:
         unless=table.patterns("unless"),
         after=_item(table, "after", frozenset(LADDER)),
         in_person=table.patterns("in_person"),
+        expires_ms=table.integer("expires_ms", 0) or None,
     )
     table.done()
     return step

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from koemori.assist.playbooks.lexicon import Lexicon
+from koemori.assist.playbooks.tag_rules import TagRules
 from koemori.assist.playbooks.toml_table import Origin
 from koemori.assist.types import Category, EndState
 from koemori.audio.call import ChannelRole
@@ -118,6 +119,8 @@ class LadderStep:
     """`heard` counts only once this step was said: a superior asked of a delivery approves of no ending."""
     in_person: tuple[re.Pattern[str], ...] = ()
     """Words that count at any time: the superior speaks."""
+    expires_ms: int | None = None
+    """How long its card stands, where not as long as the ladder's others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +211,8 @@ class Playbook:
     """All guidance rules, the silent ones among them."""
     files: Mapping[str, str] = field(default_factory=dict)
     """The text of every file, by its path in the playbook's folder."""
+    tags: TagRules = field(default_factory=TagRules)
+    """None in a playbook without `tags.toml`."""
 
     def awake(self) -> Playbook:
         """The playbook with its silent rules enabled."""

@@ -179,6 +179,9 @@ def test_a_click_brings_the_ending_at_once_when_the_customer_had_gone_on_and_nam
     assert isinstance(card, Guidance)
     assert card.stage == "ladder5"
     assert "管理 花子(2:26)" in card.why
+    assert card.expires_ms - card.at_ms == 180_000, (
+        "an approved ending stands while the agent finds the moment"
+    )
     assert "お控えいただけます" in card.why
 
 
