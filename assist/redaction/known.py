@@ -61,13 +61,18 @@ def digits_of(written: str) -> str:
 
 def known_name_spans(text: str, name: KnownName) -> Iterator[Span]:
     """Where `name` is said in `text`."""
+    if name.surface in text:
+        yield from _by_spelling(text, name)
+    if name.reading and name.reading in analyze(text).reading:
+        yield from _by_reading(text, name.reading)
+
+
+def _by_spelling(text: str, name: KnownName) -> Iterator[Span]:
     edges = {word.start for word in words_of(text)} | {word.end for word in words_of(text)}
     for match in re.finditer(re.escape(name.surface), text):
         whole = len(name.surface) >= _SHORTEST_READING or {match.start(), match.end()} <= edges
         if whole and (not name.common or _SAYS_NAME.match(text, match.end())):
             yield Span(PersonalData.NAME, match.start(), match.end())
-    if name.reading:
-        yield from _by_reading(text, name.reading)
 
 
 def _by_reading(text: str, reading: str) -> Iterator[Span]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -65,6 +66,7 @@ class Redactor:
 
     def __init__(self, names: Iterable[str] = (), numbers: Iterable[str] = ()) -> None:
         self._spoken: list[_Spoken] = []
+        self._count: Counter[ChannelRole] = Counter()
         self._asked: dict[PersonalData, int] = {}
         self._characters = False
         self._names: dict[str, KnownName] = {}
@@ -112,13 +114,13 @@ class Redactor:
         return asked & DIGITS
 
     def _opening(self, heard: Heard) -> list[Span]:
-        count = sum(one.heard.speaker is heard.speaker for one in self._spoken)
+        self._count[heard.speaker] += 1
         return list(
             opening_spans(
                 heard.text,
                 agent=heard.speaker is not ChannelRole.CUSTOMER,
                 customer=heard.speaker is not ChannelRole.AGENT,
-                opening=count <= _OPENING[heard.speaker],
+                opening=self._count[heard.speaker] <= _OPENING[heard.speaker],
             )
         )
 
