@@ -8,6 +8,7 @@ utterances it came from.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from koemori.assist.axes import judge
 from koemori.assist.conclusion import ConclusionWriter
@@ -15,6 +16,8 @@ from koemori.assist.context import CallView
 from koemori.assist.end_state import EndStateJudge
 from koemori.assist.extractors import EXTRACTORS, Extractor
 from koemori.assist.playbooks.schema import Playbook
+from koemori.assist.summary import Summarizer
+from koemori.assist.tags import Tagger
 from koemori.assist.types import (
     CASE_FIELDS,
     AgentEdit,
@@ -43,6 +46,9 @@ class CaseFile:
         self._extractors: tuple[Extractor, ...] = tuple(make(facts, playbook) for make in EXTRACTORS)
         self._judge = EndStateJudge(playbook)
         self._writer = ConclusionWriter(playbook)
+        self._summarizer = Summarizer(playbook)
+        self._tagger = Tagger(playbook.tags)
+        self._labels = playbook.labels
         self._fields: dict[str, FieldValue] = {
             name: FieldValue(value, KNOWN_CONFIDENCE, ())
             for name, value in facts.known.items()
@@ -69,6 +75,8 @@ class CaseFile:
                 self._accept(proposal)
         self._judge.observe(heard, findings)
         self._writer.observe(heard)
+        self._summarizer.observe(heard)
+        self._tagger.observe(heard)
         self._conclude(self._judge.state, heard.end_ms)
 
     def note(self, findings: Sequence[Finding]) -> None:
@@ -92,9 +100,18 @@ class CaseFile:
         return self._emit(at_ms)
 
     def final(self, at_ms: int) -> CaseRevision:
-        """The last revision of the call: nothing stays open."""
-        self._conclude(self._judge.final_state, at_ms)
-        return self._emit(at_ms, self._judge.final_state)
+        """The last revision of the call: nothing stays open, and the call is told in short."""
+        state = self._judge.final_state
+        self._conclude(state, at_ms)
+        shown, complaint = self._shown(), self._judge.is_complaint
+        return replace(
+            self._emit(at_ms, state),
+            summary=self._summarizer.written(shown, self._labels.get(f"end_state.{state}", "") if complaint else ""),
+            tags=self._tagger.tags(shown, self._categories, complaint=complaint),
+            record_keeping=self._tagger.record_keeping(
+                harassment=bool(self._categories), complaint=complaint, promise="promises" in shown
+            ),
+        )
 
     def _conclude(self, state: EndState, at_ms: int) -> None:
         promises = self._fields.get("promises")

@@ -82,11 +82,19 @@ def _ends_sentence(word: SpokenWord, following: SpokenWord) -> bool:
         return True
     if word.kind[1] == "接続助詞" and word.surface in _JOINING:
         return True
-    return word.surface in _POLITE or (word.kind[0] == "助動詞" and word.surface in ("だ", "や"))
+    return word.surface in _POLITE or (
+        word.kind[0] == "助動詞" and word.surface in ("だ", "や") and word.lemma != "た"
+    )
 
 
 def trimmed(text: str) -> str:
     """A clause without fillers before it and sentence endings after it."""
     text = _LEADING.sub("", text.strip("".join(_MARKS | _SOFT_MARKS)))
-    shorter = _ENDING.sub("", text)
+    shorter = text if _ends_in_past(text) else _ENDING.sub("", text)
     return (shorter if len(shorter) >= 2 else text).strip("".join(_MARKS | _SOFT_MARKS))
+
+
+def _ends_in_past(text: str) -> bool:
+    """「頼んだ」 ends in a verb, 「…なんだ」 in a sentence ending."""
+    words = words_of(text) if text.endswith("んだ") else ()
+    return bool(words) and words[-1].kind[0] == "助動詞" and words[-1].lemma == "た"

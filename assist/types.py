@@ -317,6 +317,27 @@ class FieldValue:
 
 
 @dataclass(frozen=True, slots=True)
+class CaseTag:
+    """A tag of the case, for counts and trends."""
+
+    kind: str
+    """`demand_type`, `cause`, `product_group` or `ministry`."""
+    id: str
+    label: str
+    utterance_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordKeeping:
+    """Whether a record of the call has to be kept, by which criterion and why."""
+
+    required: bool
+    rule_id: str
+    reason: str
+    utterance_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CaseRevision:
     """The whole case as it stands; emitted when anything in it changed, and once at the end."""
 
@@ -329,6 +350,12 @@ class CaseRevision:
     """`reasonable`, `excessive`, `unknown`."""
     manner: str
     """`calm`, `rough`, `harassing`."""
+    summary: Mapping[str, FieldValue] = field(default_factory=dict)
+    """The call in short, by part; in the last revision of a call."""
+    tags: tuple[CaseTag, ...] = ()
+    """In the last revision of a call."""
+    record_keeping: RecordKeeping | None = None
+    """In the last revision of a call; None: no criterion decides."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from koemori.audio.frames import GapCause
 from koemori.server.wire_figures import STAGES as STAGES
 from koemori.server.wire_figures import LedgerChannel as LedgerChannel
 from koemori.server.wire_figures import Percentiles as Percentiles
-from koemori.server.wire_figures import Wire, is_none
+from koemori.server.wire_figures import Wire, is_empty, is_none
 from koemori.server.wire_figures import WireLatency as WireLatency
 from koemori.server.wire_figures import WireLedger as WireLedger
 from koemori.server.wire_figures import WireRecording as WireRecording
@@ -242,8 +242,26 @@ class WireFieldValue(Wire):
     confirmed: bool = False
 
 
+class WireTag(Wire):
+    """A tag of a case: `kind` is demand_type, cause, product_group or ministry."""
+
+    kind: str
+    id: str
+    label: str
+    utterance_ids: tuple[str, ...]
+
+
+class WireRecordKeeping(Wire):
+    """Whether a record of the call has to be kept, by which criterion and why."""
+
+    required: bool
+    rule_id: str
+    reason: str
+    utterance_ids: tuple[str, ...]
+
+
 class CaseEvent(_Event):
-    """The whole case as it stands."""
+    """The whole case as it stands; summary, tags and record_keeping come with the last one of a call."""
 
     type: Literal["case"] = "case"
     revision: int
@@ -252,6 +270,11 @@ class CaseEvent(_Event):
     harassment_categories: tuple[Category, ...] = ()
     demand_validity: str
     manner: str
+    summary: dict[str, WireFieldValue] = Field(default_factory=dict, exclude_if=is_empty)
+    """The call in short: matter, course, demand, response, promises, as far as there are words for them."""
+    tags: tuple[WireTag, ...] = Field(default=(), exclude_if=is_empty)
+    record_keeping: WireRecordKeeping | None = Field(default=None, exclude_if=is_none)
+    """Absent where no criterion decides."""
 
 
 class GapEvent(_Event):

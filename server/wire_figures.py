@@ -14,6 +14,11 @@ def is_none(value: object) -> bool:
     return value is None
 
 
+def is_empty(value: object) -> bool:
+    """Whether an optional list or table is left out."""
+    return not value
+
+
 class Wire(BaseModel):
     """What every part of the contract is."""
 

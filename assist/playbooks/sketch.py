@@ -24,6 +24,7 @@ from koemori.assist.playbooks.load import (
     read_ladder,
     read_playbook,
 )
+from koemori.assist.playbooks.tag_rules import read_tags
 from koemori.assist.playbooks.texts import read_texts
 from koemori.assist.playbooks.toml_table import IDENTIFIER, Table
 from koemori.assist.types import Category
@@ -187,6 +188,7 @@ def file_kinds() -> tuple[FileKind, ...]:
         "checklist": ("ja/checklist.toml", read_checklist),
         "end_states": ("ja/end_states.toml", read_end_states),
         "case": ("ja/case.toml", read_case_words),
+        "tags": ("ja/tags.toml", read_tags),
         "texts": ("en/*.toml", _read_texts),
     }
     return tuple(FileKind(name, glob, _sketch(name, read)) for name, (glob, read) in readers.items())

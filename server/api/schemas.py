@@ -11,8 +11,18 @@ from typing import Annotated, Literal
 from koemori.assist.types import CASE_FIELDS, Category, EndState
 from koemori.audio.call import ChannelRole
 from koemori.audio.frames import GapCause
+from koemori.server.api.ladder import LadderState
 from koemori.server.auth.permissions import Role
-from koemori.server.wire import AssistanceLevel, WireChannel, WireEvent, WireFieldValue, WireLedger, WireWord
+from koemori.server.wire import (
+    AssistanceLevel,
+    WireChannel,
+    WireEvent,
+    WireFieldValue,
+    WireLedger,
+    WireRecordKeeping,
+    WireTag,
+    WireWord,
+)
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 MAX_FIELD_CHARACTERS = 2_000
@@ -77,25 +87,6 @@ class LastAlert(_Answer):
     at_ms: int
 
 
-class LadderStepDone(_Answer):
-    """A step of the warning ladder that was said on the line, or approved of by a supervisor."""
-
-    step: str
-    at_ms: int
-    quote: str = Field(description="The sentence that showed it; empty where it was approved of.")
-    utterance_id: str | None
-    approved_by: str = Field(description="Name of the supervisor; empty where it was said.")
-
-
-class LadderState(_Answer):
-    """Where a live call stands on the warning ladder."""
-
-    done: list[LadderStepDone]
-    awaits_approval: bool = Field(
-        description="Request, warning and announcement were said; ending needs a supervisor's approval."
-    )
-
-
 class CallSummary(_Answer):
     """A call as lists show it."""
 
@@ -136,15 +127,6 @@ class CallDetail(CallSummary):
     external_ids: dict[str, str]
     end_reason: str | None
     last_seq: int
-
-
-class LadderApproval(_Answer):
-    """A supervisor's approval, as it is kept with the call's events."""
-
-    call_id: str
-    step: str
-    approved_by: str = Field(description="User name.")
-    approver_name: str
 
 
 class EventPage(_Answer):
@@ -219,6 +201,9 @@ class Case(_Answer):
     harassment_categories: list[Category]
     demand_validity: str
     manner: str
+    summary: dict[str, WireFieldValue] = {}
+    tags: list[WireTag] = []
+    record_keeping: WireRecordKeeping | None = None
 
 
 class CaseEdit(_Given):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypedDict, assert_never
 
 from koemori.assist.types import (
@@ -13,6 +14,7 @@ from koemori.assist.types import (
     CaseRevision,
     ChecklistChange,
     EarlierCall,
+    FieldValue,
     Guidance,
     Repetition,
 )
@@ -28,7 +30,9 @@ from koemori.server.wire import (
     WireEarlierCall,
     WireEvent,
     WireFieldValue,
+    WireRecordKeeping,
     WireStages,
+    WireTag,
 )
 
 
@@ -115,17 +119,34 @@ def _case(event: CaseRevision, head: EventHead) -> CaseEvent:
     return CaseEvent(
         **head,
         revision=event.revision,
-        fields={
-            name: WireFieldValue(
-                value=field.value,
-                confidence=round(field.confidence, 3),
-                utterance_ids=field.utterance_ids,
-                confirmed=field.confirmed,
-            )
-            for name, field in event.fields.items()
-        },
+        fields=_fields(event.fields),
         end_state=event.end_state,
         harassment_categories=event.harassment_categories,
         demand_validity=event.demand_validity,
         manner=event.manner,
+        summary=_fields(event.summary),
+        tags=tuple(
+            WireTag(kind=tag.kind, id=tag.id, label=tag.label, utterance_ids=tag.utterance_ids)
+            for tag in event.tags
+        ),
+        record_keeping=None
+        if event.record_keeping is None
+        else WireRecordKeeping(
+            required=event.record_keeping.required,
+            rule_id=event.record_keeping.rule_id,
+            reason=event.record_keeping.reason,
+            utterance_ids=event.record_keeping.utterance_ids,
+        ),
     )
+
+
+def _fields(fields: Mapping[str, FieldValue]) -> dict[str, WireFieldValue]:
+    return {
+        name: WireFieldValue(
+            value=field.value,
+            confidence=round(field.confidence, 3),
+            utterance_ids=field.utterance_ids,
+            confirmed=field.confirmed,
+        )
+        for name, field in fields.items()
+    }

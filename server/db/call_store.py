@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from koemori.audio.call import CallId, CallStarted
 from koemori.server.calls.caller_keys import keys_of, phone_key
@@ -145,11 +145,15 @@ class DatabaseCallStore:
         await asyncio.to_thread(self._records.ended, call_id, event)
 
 
+_CASE_PARTS: Final = {
+    *("fields", "end_state", "harassment_categories", "demand_validity", "manner"),
+    *("summary", "tags", "record_keeping"),
+}
+
+
 def case_body(event: CaseEvent) -> dict[str, Any]:
     """The part of a case event that the `cases` tables keep."""
-    return event.model_dump(
-        mode="json", include={"fields", "end_state", "harassment_categories", "demand_validity", "manner"}
-    )
+    return event.model_dump(mode="json", include=_CASE_PARTS)
 
 
 def _known(session: Session, call_id: str) -> CallRow:

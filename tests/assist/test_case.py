@@ -152,3 +152,19 @@ def test_the_conclusion_says_how_it_ended() -> None:
     case, conversation = fresh()
     play(case, conversation, *SCRIPT)
     assert "納得" in values(case.final(60_000))["conclusion"]
+
+
+def test_the_last_revision_tells_the_call_in_short_and_tags_it() -> None:
+    case, conversation = fresh()
+    play(case, conversation, *SCRIPT)
+    before = case.revision_if_changed(50_000)
+    assert before is not None
+    assert (before.summary, before.tags, before.record_keeping) == ({}, (), None)
+    revision = case.final(60_000)
+    said = {heard.utterance_id for heard in conversation.call.heard}
+    assert {"matter", "demand", "promises"} <= set(revision.summary)
+    assert all(set(part.utterance_ids) <= said for part in revision.summary.values())
+    assert ("demand_type", "exchange") in [(tag.kind, tag.id) for tag in revision.tags]
+    assert ("product_group", "telecom") in [(tag.kind, tag.id) for tag in revision.tags]
+    assert revision.record_keeping is not None
+    assert revision.record_keeping.required

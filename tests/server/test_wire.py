@@ -14,6 +14,7 @@ from koemori.assist.types import (
     Approval,
     CallerHistory,
     CaseRevision,
+    CaseTag,
     Category,
     ChecklistChange,
     EarlierCall,
@@ -21,6 +22,7 @@ from koemori.assist.types import (
     FieldValue,
     Guidance,
     MatchedBy,
+    RecordKeeping,
     Repetition,
     Severity,
     Verdict,
@@ -116,7 +118,18 @@ async def _every_event() -> list[WireEvent]:
     await emitter.assist(AlertReview(2000, "a1", Verdict.NOT_HARASSMENT, "実際の苦情", "some-model"))
     fields = {"customer_name": FieldValue("小野寺", 0.81239, ("1-1000",))}
     await emitter.assist(
-        CaseRevision(3, 2000, fields, EndState.OPEN, (Category.THREAT,), "unknown", "harassing")
+        CaseRevision(
+            3,
+            2000,
+            fields,
+            EndState.OPEN,
+            (Category.THREAT,),
+            "unknown",
+            "harassing",
+            summary={"matter": FieldValue("ルーター: つながらない", 0.5, ("u1",))},
+            tags=(CaseTag("cause", "quality", "品質不良", ("u1",)),),
+            record_keeping=RecordKeeping(True, "complaint", "苦情は、申し出・対応・結果を残す", ("u1",)),
+        )
     )
     ledger = WireLedger(
         channels=(

@@ -63,6 +63,9 @@ def test_a_call_in_which_nothing_was_found_has_an_empty_case(office: Office) -> 
         "harassment_categories": [],
         "demand_validity": "unknown",
         "manner": "calm",
+        "summary": {},
+        "tags": [],
+        "record_keeping": None,
     }
 
 
