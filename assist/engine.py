@@ -19,6 +19,7 @@ from koemori.assist.checklist import Checklist
 from koemori.assist.context import CallView
 from koemori.assist.detectors import DETECTORS, Detector
 from koemori.assist.guidance import Guide
+from koemori.assist.ladder import LadderStanding
 from koemori.assist.playbooks.schema import Playbook
 from koemori.assist.second_opinion.model import SecondOpinion
 from koemori.assist.third_opinion import Doubt, Doubts, Policy
@@ -37,7 +38,6 @@ from koemori.assist.types import (
     Guidance,
     Heard,
     LadderApproved,
-    LadderStanding,
     ThirdOpinion,
     Tick,
     VoiceRaised,

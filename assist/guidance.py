@@ -16,7 +16,7 @@ from typing import Final, assert_never
 from koemori.assist.cards import SEVERITIES, Card, card_of, newest_by_rule
 from koemori.assist.checklist import Checklist
 from koemori.assist.context import CallView
-from koemori.assist.ladder import LadderWalk
+from koemori.assist.ladder import LadderStanding, LadderWalk
 from koemori.assist.phrases import first_match, fold
 from koemori.assist.playbooks.schema import (
     AlertWhen,
@@ -38,7 +38,6 @@ from koemori.assist.types import (
     Guidance,
     Heard,
     LadderApproved,
-    LadderStanding,
     Repetition,
     Tick,
 )

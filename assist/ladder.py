@@ -13,18 +13,41 @@ Source: ministry manual on customer harassment (2022-02), 暴言型 (ask to stop
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Final
 
 from koemori.assist.cards import Card, clock, filled
 from koemori.assist.checklist import Checklist
 from koemori.assist.playbooks.schema import Ladder, LadderStep
-from koemori.assist.types import Alert, Category, LadderStanding, LadderStepSaid, Repetition, Severity
+from koemori.assist.types import Alert, Category, Repetition, Severity
 
 _WARNING: Final = int(Severity.WARNING)
 _APPROVAL: Final = 3
 """Place of the supervisor's approval among the steps."""
 _TOWARDS_ENDING: Final = 2
 """From this place on, the steps announce or make the end of the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class LadderStepSaid:
+    """A step of the warning ladder that was said, in its whole sentence, or approved of."""
+
+    step: str
+    at_ms: int
+    quote: str
+    """Empty where a supervisor's approval did it."""
+    utterance_id: str | None
+    approved_by: str = ""
+    """As people know them; empty where it was said."""
+
+
+@dataclass(frozen=True, slots=True)
+class LadderStanding:
+    """Where a call stands on the warning ladder, for whoever is asked to approve of its end."""
+
+    done: tuple[LadderStepSaid, ...]
+    awaits_approval: bool
+    """All that must come before a supervisor's approval was said; none was given yet."""
 
 
 class LadderWalk:

@@ -178,28 +178,6 @@ class LadderApproved:
     """As people know them; shown in place of the user name."""
 
 
-@dataclass(frozen=True, slots=True)
-class LadderStepSaid:
-    """A step of the warning ladder that was said, in its whole sentence, or approved of."""
-
-    step: str
-    at_ms: int
-    quote: str
-    """Empty where a supervisor's approval did it."""
-    utterance_id: str | None
-    approved_by: str = ""
-    """As people know them; empty where it was said."""
-
-
-@dataclass(frozen=True, slots=True)
-class LadderStanding:
-    """Where a call stands on the warning ladder, for whoever is asked to approve of its end."""
-
-    done: tuple[LadderStepSaid, ...]
-    awaits_approval: bool
-    """All that must come before a supervisor's approval was said; none was given yet."""
-
-
 class Verdict(StrEnum):
     """What a third opinion said of an utterance; an unsure one has no effect."""
 

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Depends, Query
 from koemori.server.api import views
 from koemori.server.api.dependencies import Caller, CallRequires, OnCall, Parts, Requires, utc_now
 from koemori.server.api.errors import ApiError, responses
-from koemori.server.api.schemas import CallDetail, CallPage, EventPage, LadderApproval, Transcript
+from koemori.server.api.ladder import LadderApproval
+from koemori.server.api.schemas import CallDetail, CallPage, EventPage, Transcript
 from koemori.server.auth.permissions import Action
 from koemori.server.bells import CALLS
 from koemori.server.db.cursors import Position, read_cursor

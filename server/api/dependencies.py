@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
-from koemori.assist.types import Approval, LadderStanding
+from koemori.assist.ladder import LadderStanding
+from koemori.assist.types import Approval
 from koemori.audio.call import CallId
 from koemori.server.api.errors import ApiError
 from koemori.server.archive.store import LocalRecordingStore

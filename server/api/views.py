@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import cast
 
-from koemori.assist.types import EndState, LadderStanding
+from koemori.assist.ladder import LadderStanding
+from koemori.assist.types import EndState
 from koemori.audio.call import CallId
 from koemori.server.api.custody import AccessAction
+from koemori.server.api.ladder import LadderState
 from koemori.server.api.schemas import (
     Access,
     CallDetail,
     CallSummary,
     Case,
-    LadderState,
     LastAlert,
     LastCheck,
     RaisedVoice,

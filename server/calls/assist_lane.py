@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from koemori.assist.ladder import LadderStanding
 from koemori.assist.types import (
     AgentEdit,
     Approval,
@@ -24,7 +25,6 @@ from koemori.assist.types import (
     CallFacts,
     Heard,
     LadderApproved,
-    LadderStanding,
     Tick,
     VoiceRaised,
 )
@@ -33,6 +33,7 @@ from koemori.audio.frames import AudioFrame, Gap, GapCause, ms_to_samples, sampl
 from koemori.audio.resample import ChannelResampler
 from koemori.models.types import LoadChanged, Partial, Timing, TranscriptEvent, Utterance, VoiceChanged
 from koemori.server.calls.callers import CallerFinder
+from koemori.server.calls.consultation import Consultation
 from koemori.server.calls.emitter import Emitter
 from koemori.server.calls.latency import Cause
 from koemori.server.calls.ordering import SpokenOrder
@@ -116,6 +117,7 @@ class AssistLane:
         self._engine: Engine | None = None
         self._engine_turn = asyncio.Lock()
         self._finder = CallerFinder(started.call_id, ports.look_up)
+        self._consultation = Consultation(started.call_id, ports.adviser, metrics, self._feed)
         self._questions: asyncio.Queue[_Question | None] = asyncio.Queue()
         self._order = SpokenOrder()
         self._order_turn = asyncio.Lock()
@@ -189,6 +191,7 @@ class AssistLane:
             await asyncio.wait({task})
         elif self._failed:
             await self._say_not_assisted("failed")
+        await self._consultation.finish()
         try:
             async with asyncio.timeout(max(drain_s, _LEAST_CLOSING_S)):
                 await self._feed(CallClosed(at_ms=end_ms))
@@ -363,6 +366,7 @@ class AssistLane:
                 self._metrics.stage.labels("utterance", "understand").observe(taken_s)
             for result in results:
                 await self._emitter.assist(result, cause, answered_ms)
+            self._consultation.about(self._engine.take_doubts())
         if not isinstance(event, CallClosed):
             await self._greet(await self._finder.after(results))
         return results

@@ -7,7 +7,8 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from koemori.assist.types import Approval, LadderStanding
+from koemori.assist.ladder import LadderStanding
+from koemori.assist.types import Approval
 from koemori.audio.call import CallId
 from koemori.audio.errors import KoemoriError
 from koemori.server.bus import EventSink

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from koemori.assist.types import AssistEvent, AssistInput, CallFacts, EarlierCall, LadderStanding, MatchedBy
+from koemori.assist.ladder import LadderStanding
+from koemori.assist.types import (
+    AssistEvent,
+    AssistInput,
+    CallFacts,
+    EarlierCall,
+    MatchedBy,
+    ThirdOpinion,
+)
 from koemori.audio.call import CallEnded, CallId, CallStarted, Channel
 from koemori.audio.frames import AudioFrame, Gap, SourceEvent
 from koemori.models.types import TranscriptEvent
@@ -17,6 +25,7 @@ if TYPE_CHECKING:
     from collections import Counter
 
     import numpy as np
+    from koemori.assist.third_opinion import Doubt
     from koemori.audio.recording import JournalHead
     from koemori.models.questions import ListenerCounts
     from koemori.server.archive.sealing import SealedRecording
@@ -114,6 +123,28 @@ class Engine(Protocol):
         """Take one input; return what follows from it, in order."""
         ...
 
+    def take_doubts(self) -> list[Doubt]:
+        """What a third opinion should be asked about since this was last called."""
+        ...
+
+
+class Adviser(Protocol):
+    """Who is asked for a third opinion; shared by all calls."""
+
+    @property
+    def most_per_call(self) -> int:
+        """Doubts of one call that may be asked about."""
+        ...
+
+    @property
+    def deadline_s(self) -> float:
+        """How long `ask` takes at most."""
+        ...
+
+    async def ask(self, call_id: str, doubt: Doubt) -> ThirdOpinion | None:
+        """The answer; None when there is none, whatever the cause. Raises nothing but cancellation."""
+        ...
+
 
 LookUp = Callable[[str, Mapping[MatchedBy, str]], Awaitable[tuple[EarlierCall, ...]]]
 """Earlier calls, newest first, of whoever has one of these keys; the first argument is this call's id."""
@@ -135,6 +166,7 @@ class CallPorts:
         make_listener: A listener for the call's channels; may raise, the call is then recorded only.
         make_engine: An engine; may raise, as above.
         look_up: Earlier calls of a person.
+        adviser: Who is asked about doubtful utterances; None asks nobody.
     """
 
     open_recorder: Callable[[CallStarted], Recorder]
@@ -143,3 +175,4 @@ class CallPorts:
     make_listener: Callable[[CallStarted], Listener]
     make_engine: Callable[[CallFacts], Engine]
     look_up: LookUp = nobody
+    adviser: Adviser | None = None

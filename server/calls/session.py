@@ -16,7 +16,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from koemori.assist.types import Approval, CallFacts, LadderApproved, LadderStanding
+from koemori.assist.ladder import LadderStanding
+from koemori.assist.types import Approval, CallFacts, LadderApproved
 from koemori.audio.call import CallEnded, CallId, CallStarted
 from koemori.audio.errors import JournalError, KoemoriError
 from koemori.audio.frames import AudioFrame, Gap, SourceEvent, samples_to_ms

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from koemori.assist.ladder import LadderStanding
+from koemori.assist.third_opinion import Doubt
 from koemori.assist.types import (
     AgentEdit,
     Alert,
@@ -25,7 +27,6 @@ from koemori.assist.types import (
     FieldValue,
     Heard,
     LadderApproved,
-    LadderStanding,
     Severity,
 )
 from koemori.audio.call import CallEnded, CallId, CallStarted, Channel, ChannelRole, LegId
@@ -194,6 +195,9 @@ class FakeEngine:
                 return [self._case(event.at_ms)]
             case _:
                 return []
+
+    def take_doubts(self) -> list[Doubt]:
+        return []
 
     def _case(self, at_ms: int) -> CaseRevision:
         return CaseRevision(1, at_ms, dict(self.fields), EndState.OPEN, (), "unknown", "calm")

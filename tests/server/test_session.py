@@ -7,7 +7,8 @@ from concurrent.futures import Future
 from dataclasses import replace
 
 import pytest
-from koemori.assist.types import AssistEvent, AssistInput, CallClosed, Heard, LadderStanding, Tick
+from koemori.assist.ladder import LadderStanding
+from koemori.assist.types import AssistEvent, AssistInput, CallClosed, Heard, Tick
 from koemori.audio.call import CallEnded, CallStarted
 from koemori.audio.errors import AudioFileError, JournalError
 from koemori.audio.frames import AudioFrame, Gap, GapCause

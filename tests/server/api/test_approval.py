@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from koemori.assist.engine import AssistEngine
-from koemori.assist.types import Approval, CallFacts, Heard, LadderApproved, LadderStanding
+from koemori.assist.ladder import LadderStanding
+from koemori.assist.types import Approval, CallFacts, Heard, LadderApproved
 from koemori.audio.call import CallId, ChannelRole
 from koemori.server.calls.conversion import EventHead, assist_to_wire
 from starlette.testclient import TestClient
