@@ -18,7 +18,7 @@ from koemori.assist.redaction.spans import PersonalData, Span
 from koemori.assist.words import SpokenWord, words_of
 
 _SIGNS: Final = "[一-龥々ヶァ-ヴー・]"
-_HONORIFIC: Final = r"(?:様|さん|さま|氏|くん(?!で|だ|じゃ|や)|君|ちゃん)"
+_HONORIFIC: Final = r"(?:様|さん|さま|氏|くん(?!で|だ|じゃ|や)|君|ちゃん(?!と))"
 _CALLED: Final = re.compile(
     rf"((?:{_SIGNS}|[ぁ-ん]){{1,10}}?)(?={_HONORIFIC}(?!々)|って(?:いう)?(?:人|方|担当|者|やつ)|という(?:人|方|者|担当|名))"
 )
@@ -69,6 +69,7 @@ class NameWords:
     brands: frozenset[str]
     not_answers: frozenset[str]
     places: frozenset[str]
+    not_names: frozenset[str]
 
 
 @cache
@@ -77,7 +78,10 @@ def name_words() -> NameWords:
     text = resources.files("koemori.assist.redaction").joinpath(_LIST).read_text(encoding="utf-8")
     lists = tomllib.loads(text)
     return NameWords(
-        *(frozenset(lists[name]) for name in ("surnames", "not_persons", "brands", "not_answers", "places"))
+        *(
+            frozenset(lists[name])
+            for name in ("surnames", "not_persons", "brands", "not_answers", "places", "not_names")
+        )
     )
 
 
@@ -106,7 +110,7 @@ def _found(text: str, asked: bool) -> Iterator[tuple[int, int]]:
         if word.kind[2] == "人名" and not _common_here(text, word):
             yield word.start, word.end
     for match in _CALLED.finditer(text):
-        called = _called(text, match.end(1))
+        called = _called(text, match.end(1), politely=text.startswith(("様", "さま"), match.end(1)))
         if called is not None:
             yield called
     for pattern, fits in _PATTERNS:
@@ -133,16 +137,22 @@ def _answers(text: str) -> Iterator[tuple[int, int]]:
         yield mixed.span(1)
 
 
-def _called(text: str, end: int) -> tuple[int, int] | None:
-    """The name that ends at `end`, before 様 or さん: as far back as names go, or one short noun."""
+def _called(text: str, end: int, *, politely: bool) -> tuple[int, int] | None:
+    """The name that ends at `end`, before 様 or さん: as far back as names go.
+
+    Before 様 one noun that is no name elsewhere is believed too; trades are called さん (車掌さん).
+    """
     lists = name_words()
     start = end
     for word in reversed(words_of(text[:end])):
-        part_of_name = word.kind[2] == "人名" or (start == end and _nameable(word)) or _one_sign(word)
+        part_of_name = word.kind[2] == "人名" or (start == end and _nameable(word, politely))
+        part_of_name |= politely and _one_sign(word)
         if word.end != start or not part_of_name:
             break
         start = word.start
     name = text[start:end]
+    if len(name) == 1 and name not in lists.surnames:
+        return None
     if not name or name in lists.not_persons or name[-1:] in _PEOPLE_ENDINGS or len(name) > _LONGEST_CALLED:
         return None
     before = text[max(0, start - 1) : start]
@@ -151,7 +161,7 @@ def _called(text: str, end: int) -> tuple[int, int] | None:
     return start, end
 
 
-_PEOPLE_ENDINGS: Final = ("屋", "者", "員", "人", "師", "主", "手", "達", "方")
+_PEOPLE_ENDINGS: Final = ("民", "長", "屋", "者", "員", "人", "師", "主", "手", "達", "方")
 _LONGEST_CALLED: Final = 8
 
 
@@ -161,13 +171,13 @@ def _one_sign(word: SpokenWord) -> bool:
     return noun and re.fullmatch("[一-龥]", word.surface) is not None
 
 
-def _nameable(word: SpokenWord) -> bool:
+def _nameable(word: SpokenWord, politely: bool) -> bool:
     """A noun that can stand before 様: a proper noun, or any short one written in kanji or katakana."""
     if word.kind[0] != "名詞" or word.kind[1] == "数詞":
         return False
-    if word.kind[1] == "固有名詞":
+    if word.kind[1] == "固有名詞" or word.surface in name_words().surnames:
         return True
-    return word.kind[2] not in ("サ変可能", "副詞可能") or word.surface in name_words().surnames
+    return politely and word.kind[2] not in ("サ変可能", "副詞可能")
 
 
 def can_be_name(name: str) -> bool:
@@ -239,7 +249,7 @@ def _is_surname(name: str) -> bool:
 def _common_here(text: str, word: SpokenWord) -> bool:
     """A family name that is a word as well, or a word in kana, where nothing makes it a name."""
     lists = name_words()
-    if word.surface in lists.brands or word.surface in lists.not_persons:
+    if word.surface in lists.not_names or word.surface in lists.brands or word.surface in lists.not_persons:
         return True
     if re.match(r"[0-9０-９一二三四五六七八九十]+[日月]", text[word.end :]):
         return True
