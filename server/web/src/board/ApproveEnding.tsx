@@ -8,7 +8,7 @@ import type { CallSummary, LadderState } from "../api/types";
 import { usePlaybook } from "../desk/usePlaybook";
 import { clock } from "../i18n/format";
 import { useProblemText } from "../ui/Notice";
-import classes from "./Board.module.css";
+import classes from "./Ladder.module.css";
 
 interface Props {
   call: CallSummary;
