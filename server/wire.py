@@ -272,7 +272,7 @@ class CaseEvent(_Event):
     manner: str
     summary: dict[str, WireFieldValue] = Field(default_factory=dict, exclude_if=is_empty)
     """The call in short: matter, course, demand, response, promises, as far as there are words for them."""
-    tags: tuple[WireTag, ...] = Field(default=(), exclude_if=is_empty)
+    tags: tuple[WireTag, ...] = Field(default_factory=tuple, exclude_if=is_empty)
     record_keeping: WireRecordKeeping | None = Field(default=None, exclude_if=is_none)
     """Absent where no criterion decides."""
 

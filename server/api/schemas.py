@@ -201,8 +201,8 @@ class Case(_Answer):
     harassment_categories: list[Category]
     demand_validity: str
     manner: str
-    summary: dict[str, WireFieldValue] = {}
-    tags: list[WireTag] = []
+    summary: dict[str, WireFieldValue] = Field(default_factory=dict)
+    tags: list[WireTag] = Field(default_factory=list)
     record_keeping: WireRecordKeeping | None = None
 
 

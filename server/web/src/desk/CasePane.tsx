@@ -9,6 +9,7 @@ import type { CallState } from "../live/callState";
 import { fieldView, type EditState, type FieldView } from "../live/caseEdits";
 import { useDesk, useDeskLine } from "../live/DeskLineContext";
 import { codeWord } from "../ui/words";
+import { CallSummary } from "./CallSummary";
 import classes from "./Case.module.css";
 import { CaseField } from "./CaseField";
 import { PastCalls } from "./PastCalls";
@@ -70,6 +71,7 @@ export function CasePane({ callId, call, edits, isLive, onShow, onDone }: Props)
           <dt>{t("desk.case.manner")}</dt>
           <dd data-testid="manner">{codeWord(t, "manner", record?.manner ?? "calm")}</dd>
         </dl>
+        <CallSummary record={record} isLive={isLive} onShow={onShow} />
         <PastCalls history={call.history} />
       </form>
       <SourceStrip

@@ -1,5 +1,6 @@
 import { enRecordings } from "./en.recordings";
 import { enRule } from "./en.rule";
+import { enRecordRules, enTags } from "./en.tags";
 import type { Messages } from "./ja";
 
 export const en: Messages = {
@@ -247,6 +248,26 @@ export const en: Messages = {
         promises: "",
       },
     },
+    summary: {
+      title: "The call in short",
+      part: {
+        matter: "Matter",
+        course: "Course",
+        demand: "Demand",
+        response: "Response",
+        promises: "Promises",
+      },
+      kind: {
+        demand_type: "Kind of demand",
+        cause: "Cause",
+        product_group: "Product group",
+        ministry: "Ministry's type",
+      },
+      keeping: "Record",
+      keep: "To be kept",
+      keep_not: "Not needed",
+      keep_open: "No criterion decides; a person does",
+    },
     idle: {
       title: "Waiting for a call",
       text: "This page switches by itself when a call comes in.",
@@ -355,4 +376,6 @@ export const en: Messages = {
   },
   recordings: enRecordings,
   rule: enRule,
+  tag: enTags,
+  record_rule: enRecordRules,
 };

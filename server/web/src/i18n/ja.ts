@@ -1,5 +1,6 @@
 import { jaRecordings } from "./ja.recordings";
 import { jaRule } from "./ja.rule";
+import { jaRecordRules, jaTags } from "./ja.tags";
 
 export const ja = {
   app: { name: "Koemori 声守", tagline: "通話を記録し、応対を支える" },
@@ -246,6 +247,20 @@ export const ja = {
         promises: "",
       },
     },
+    summary: {
+      title: "通話の要約",
+      part: { matter: "用件", course: "経緯", demand: "要求", response: "対応", promises: "約束" },
+      kind: {
+        demand_type: "要求の種類",
+        cause: "原因",
+        product_group: "商品の区分",
+        ministry: "厚労省の類型",
+      },
+      keeping: "記録",
+      keep: "要記録",
+      keep_not: "不要",
+      keep_open: "基準では決まらないため、担当者が判断",
+    },
     idle: {
       title: "通話を待っています",
       text: "着信すると、この画面が自動で切り替わります。",
@@ -354,6 +369,8 @@ export const ja = {
   },
   recordings: jaRecordings,
   rule: jaRule,
+  tag: jaTags,
+  record_rule: jaRecordRules,
 };
 
 export type Messages = typeof ja;

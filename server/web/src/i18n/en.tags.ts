@@ -1,0 +1,63 @@
+import type { RecordRuleMessages, TagMessages } from "./ja.tags";
+
+export const enTags: TagMessages = {
+  demand_type: {
+    refund: "Refund",
+    exchange: "Exchange",
+    repair: "Repair",
+    apology: "Apology",
+    explanation: "Explanation",
+    compensation: "Compensation",
+    cancellation: "Cancellation",
+    supervisor: "Supervisor",
+    other: "Other",
+  },
+  cause: {
+    quality: "Defect",
+    delivery: "Delivery",
+    service: "Manner of staff",
+    billing: "Billing",
+    system: "System",
+    explanation: "Poor explanation",
+    waiting: "Waiting, being passed around",
+    personal_data: "Personal data",
+    other: "Other",
+  },
+  product_group: {
+    utilities: "Electricity, gas, water",
+    telecom: "Telecommunication",
+    finance: "Finance and insurance",
+    travel: "Travel, hotels, transport",
+    transport: "Delivery and removals",
+    appliance: "Household appliances",
+    furniture: "Furniture and housing",
+    food: "Food and restaurants",
+    clothing: "Clothing and cleaning",
+    health: "Medicine and beauty",
+    education: "Education and leisure",
+    vehicle: "Cars and bicycles",
+    other: "Other",
+  },
+  ministry: {
+    long_detention: "Long detention",
+    repeated: "Repeated calls or demands",
+    abusive_language: "Abusive language",
+    violence: "Violence",
+    threat: "Threats and intimidation",
+    authority: "Abuse of standing",
+    internet: "Defamation on the internet",
+    sexual: "Sexual harassment",
+  },
+};
+
+export const enRecordRules: RecordRuleMessages = {
+  harassment: "how harassment was answered must be shown later, in its words",
+  complaint: "a complaint, its answer and its outcome are kept",
+  promise: "a promise is kept with its content, day and person",
+  payment_terms: "terms of payment are easily disputed later",
+  contract_change: "a change or end of a contract is kept with its day and content",
+  personal_data: "a request to see, correct or delete personal data is kept",
+  injury: "injuries and accidents are kept for prevention and compensation",
+  opening_hours: "a question answered by public information needs no record",
+  wrong_number: "a wrong number needs no record",
+};
