@@ -7,11 +7,13 @@ the TOML file: it names a file that holds one, or the variable carries it.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
 from koemori.audio.errors import KoemoriError
 from koemori.server.model_settings import (
@@ -21,7 +23,7 @@ from koemori.server.model_settings import (
     Section,
     UnfitError,
 )
-from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableVariableError
 
@@ -38,7 +40,7 @@ OTHER_VARIABLES = frozenset(
     }
 )
 """Variables that are no settings: the file's name, and those of the test suite and the model catalogue."""
-_ENV_ONLY = frozenset({"token", "auth_token"})
+_ENV_ONLY = frozenset({"token", "auth_token", "api_key"})
 
 
 class SettingsError(KoemoriError):
@@ -74,6 +76,49 @@ class ArchiveSettings(Section):
     directory: Path = Path("var/archive")
 
 
+class ThirdOpinionSettings(Section):
+    """A language model that is asked about doubtful utterances, redacted; nobody is without a `url`."""
+
+    url: str | None = None
+    """Of an OpenAI-compatible service, up to and with `/v1`; https, or http to this machine."""
+    model: str = Field(default="", max_length=120)
+    """As the service names it; shown beside what it says."""
+    api_key_file: Path | None = None
+    api_key: SecretStr | None = None
+    deadline_ms: int = Field(default=2500, ge=100, le=30_000)
+    """From the doubt to the answer, waiting included; a later answer has no effect."""
+    most_per_call: int = Field(default=20, ge=1, le=1000)
+    most_at_once: int = Field(default=2, ge=1, le=64)
+    """Requests under way, of all calls together."""
+    retention_note: str = ""
+    """What the provider may do with the texts and how long it keeps them; `koemori doctor` repeats it."""
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if self.url is not None:
+            _check_service(self.url)
+            if not self.model.strip():
+                raise UnfitError("a model beside the url", "none")
+        return self
+
+    @property
+    def host(self) -> str:
+        """Where the texts go; empty when nowhere."""
+        return "" if self.url is None else urlsplit(self.url).hostname or ""
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the texts stay on this machine."""
+        return _is_loopback(self.host)
+
+    def key(self) -> str | None:
+        """The key that the service wants, if one is configured."""
+        key = _secret("assist.third_opinion", "api_key", self.api_key, self.api_key_file)
+        if key is not None and not (key.isascii() and key.isprintable()):
+            raise SettingsError("assist.third_opinion.api_key", "printable ASCII characters", "others")
+        return key
+
+
 class AssistSettings(Section):
     """Playbooks and their language."""
 
@@ -90,6 +135,15 @@ class AssistSettings(Section):
     """How often `playbook_dir` is looked at for changes; 0 leaves it to `POST /playbooks/reload`."""
     history_days: int = Field(default=180, ge=0, le=3650)
     """How far back a caller's earlier calls are looked up; 0 turns it off."""
+    third_opinion: ThirdOpinionSettings = ThirdOpinionSettings()
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if self.third_opinion.url is not None and not self.second_opinion:
+            raise UnfitError(
+                "second_opinion = true beside a third_opinion: it knows what is in doubt", "false"
+            )
+        return self
 
 
 class QueueSettings(Section):
@@ -265,6 +319,23 @@ def _known_keys(loc: tuple[int | str, ...]) -> tuple[str, ...]:
             break
         model = annotation
     return tuple(key for key in model.model_fields if key not in _ENV_ONLY)
+
+
+def _check_service(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("https", "http") or not parts.hostname or parts.query or parts.fragment:
+        raise UnfitError("an address such as https://host/v1", "another text")
+    if parts.username is not None or parts.password is not None:
+        raise UnfitError("an address without user and password; a key belongs into api_key_file", "both")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        raise UnfitError("https, or http to this machine", "http to another one")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _secret(section: str, key: str, value: SecretStr | None, file: Path | None) -> str | None:

@@ -194,6 +194,18 @@ class Metrics:
         self.assist_failures = Counter(
             "koemori_assist_failures", "Failures of the assist side of a call", ["error"], registry=registry
         )
+        self.third_opinion = Counter(
+            "koemori_third_opinion",
+            "Doubts a language model was to be asked about, by what came of it",
+            ["outcome"],
+            registry=registry,
+        )
+        self.third_opinion_seconds = Histogram(
+            "koemori_third_opinion_seconds",
+            "From the request to the language model to its answer, or to giving up",
+            buckets=_STAGE_BUCKETS_S,
+            registry=registry,
+        )
         self.sealing_seconds = Histogram(
             "koemori_sealing_seconds", "From the end of a call to its sealed recording", registry=registry
         )

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from koemori.models.vad_batcher import VadBatcher
     from koemori.server.archive.sealing import SealedRecording
     from koemori.server.archive.store import LocalRecordingStore
+    from koemori.server.calls.third_opinion import ChatAdviser
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Pipeline:
     vad: VadBatcher
     diarizer: PyannoteDiarizer
     playbooks: Playbooks
+    adviser: ChatAdviser | None
     ports: CallPorts
 
     @classmethod
@@ -58,10 +60,12 @@ class Pipeline:
             PlaybookError: A playbook file does not fit.
             OpinionError: The second opinion's model does not fit.
             JournalError: Another process records into this archive, or the disk refuses.
+            SettingsError: A file with a key cannot be read.
         """
         from koemori.models.vad_batcher import VadBatcher
         from koemori.server.archive.recover import JOURNAL_DIRECTORY
         from koemori.server.archive.store import LocalRecordingStore
+        from koemori.server.calls.third_opinion import open_adviser
 
         playbooks = Playbooks(settings.assist.playbook_dir)
         playbook = await asyncio.to_thread(playbooks.get, settings.assist.locale)
@@ -76,6 +80,7 @@ class Pipeline:
             on_failure.push_async_callback(diarizer.aclose)
             opinion = await asyncio.to_thread(_open_opinion, settings)
             await asyncio.to_thread(_warm_up, playbook, opinion)
+            adviser = await asyncio.to_thread(open_adviser, settings, metrics)
             observe_pool(metrics, pool)
             store = LocalRecordingStore(settings.archive.directory)
             on_failure.pop_all()
@@ -85,11 +90,13 @@ class Pipeline:
             return around(listener_for(started, settings, vad, pool, prompts), started)
 
         in_force = partial(playbooks.get, settings.assist.locale)
-        ports = _ports(journal, store, make_listener, in_force, opinion)
-        return cls(journal, store, pool, vad, diarizer, playbooks, ports)
+        ports = _ports(journal, store, make_listener, in_force, opinion, adviser)
+        return cls(journal, store, pool, vad, diarizer, playbooks, adviser, ports)
 
     async def aclose(self) -> None:
         """Let running transcriptions finish and make the journal durable."""
+        if self.adviser is not None:
+            await self.adviser.aclose()
         await self.diarizer.aclose()
         await self.pool.aclose()
         await asyncio.to_thread(self.journal.close)
@@ -157,6 +164,7 @@ def _ports(
     make_listener: Callable[[CallStarted], Listener],
     playbook_in_force: Callable[[], Playbook],
     opinion: SecondOpinion | None,
+    adviser: ChatAdviser | None,
 ) -> CallPorts:
     from koemori.assist.engine import AssistEngine
     from koemori.server.archive.sealing import seal
@@ -172,6 +180,7 @@ def _ports(
         journal.release(call_id)
 
     def make_engine(facts: CallFacts) -> Engine:
-        return AssistEngine(facts, playbook_in_force(), opinion)
+        return AssistEngine(facts, playbook_in_force(), opinion, doubting)
 
-    return CallPorts(open_recorder, seal_recording, release, make_listener, make_engine)
+    doubting = None if adviser is None else adviser.policy
+    return CallPorts(open_recorder, seal_recording, release, make_listener, make_engine, adviser=adviser)

@@ -10,6 +10,7 @@ from koemori.server.config import Settings
 from koemori.server.doctor import machine
 from koemori.server.doctor.findings import Finding
 from koemori.server.doctor.recognition import Recognition
+from koemori.server.doctor.third_opinion import check_third_opinion
 
 __all__ = ["Finding", "examine"]
 
@@ -49,4 +50,5 @@ def _checks(settings: Settings, quick: bool) -> tuple[Check, ...]:
         ("capacity", hears.check_capacity),
         ("memory", hears.check_memory),
         ("speakers", hears.check_speakers),
+        ("opinion", lambda: check_third_opinion(settings)),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +10,6 @@ import pytest
 from koemori.assist.engine import AssistEngine
 from koemori.assist.errors import OpinionError
 from koemori.assist.playbooks.load import load_playbook
-from koemori.assist.second_opinion import Judgement, SecondOpinion, load_opinion
-from koemori.assist.second_opinion.model import RuleFinding
 from koemori.assist.third_opinion import BUILT_IN, Answer, Doubt, load_policy, messages, read_answer
 from koemori.assist.types import (
     AgentEdit,
@@ -30,6 +27,8 @@ from koemori.assist.types import (
 )
 from koemori.audio.call import ChannelRole
 
+from tests.fakes.opinion import FixedOpinion
+
 pytestmark = pytest.mark.unit
 
 PLAYBOOK = load_playbook()
@@ -37,20 +36,6 @@ POLICY = load_policy()
 WARNED = "お前みたいなバカは黙ってろ"
 DANGER = "お前を殺すぞ"
 PLAIN = "昨日の夕方に届いた荷物のことなんですけど"
-
-
-class FixedOpinion(SecondOpinion):
-    """The shipped opinion, but for the probability."""
-
-    def __init__(self, probability: float) -> None:
-        real = load_opinion()
-        assert real is not None
-        vars(self).update(vars(real))
-        self.probability = probability
-
-    def judge(self, text: str, found: Sequence[RuleFinding]) -> Judgement | None:
-        judged = super().judge(text, found)
-        return None if judged is None else replace(judged, alert=self.probability)
 
 
 def raise_from() -> float:
@@ -193,11 +178,11 @@ def test_doubts_are_taken_once() -> None:
 
 def test_at_most_four_turns_before_go_along() -> None:
     call = engine(0.01)
-    say(call, *(f"A:{place}つ目の話です" for place in range(7)))
+    say(call, *(f"A:確認の{place}番目になります" for place in range(7)))
     call.take_doubts()
     say(call, WARNED)
     (doubt,) = call.take_doubts()
-    assert [turn.text for turn in doubt.turns] == [f"{n}つ目の話です" for n in range(3, 7)] + [WARNED]
+    assert [turn.text for turn in doubt.turns] == [f"確認の{n}番目になります" for n in range(3, 7)] + [WARNED]
 
 
 def test_no_name_number_or_card_leaves_the_engine() -> None:

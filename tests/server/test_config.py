@@ -1,9 +1,10 @@
 """Settings come from one file and the environment; mistakes are one clear sentence."""
 
+import re
 from pathlib import Path
 
 import pytest
-from koemori.server.config import SettingsError, load_settings
+from koemori.server.config import Settings, SettingsError, load_settings
 
 pytestmark = pytest.mark.unit
 
@@ -167,3 +168,38 @@ def test_an_empty_secret_file_is_refused(tmp_path: Path) -> None:
     secret.write_text("", encoding="utf-8")
     with pytest.raises(SettingsError, match="expected a file with a secret in it"):
         load_settings(_file(tmp_path, f"[cti]\ntoken_file = '{secret}'\n")).cti.bearer_token()
+
+
+def test_nobody_is_asked_for_a_third_opinion_by_default() -> None:
+    chosen = Settings().assist.third_opinion
+    assert (chosen.url, chosen.host, chosen.key()) == (None, "", None)
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ("url = 'https://llm.example.jp/v1'", "a model beside the url"),
+        ("url = 'http://llm.example.jp/v1'\nmodel = 'm'", "https, or http to this machine"),
+        ("url = 'https://me:secret@llm.example.jp/v1'\nmodel = 'm'", "without user and password"),
+        ("url = 'ftp://llm.example.jp/v1'\nmodel = 'm'", "an address such as https://host/v1"),
+        ("url = 'https://llm.example.jp/v1?key=x'\nmodel = 'm'", "an address such as https://host/v1"),
+        ("api_key = 'secret'", "KOEMORI_ASSIST__THIRD_OPINION__API_KEY"),
+        ("deadline_ms = 10", "deadline_ms"),
+    ],
+)
+def test_a_third_opinion_that_is_not_safe_is_refused(tmp_path: Path, table: str, expected: str) -> None:
+    with pytest.raises(SettingsError, match=re.escape(expected)) as refused:
+        load_settings(_file(tmp_path, f"[assist.third_opinion]\n{table}\n"))
+    assert "secret" not in str(refused.value).replace("a secret", "")
+
+
+def test_a_third_opinion_needs_the_second(tmp_path: Path) -> None:
+    table = "[assist]\nsecond_opinion = false\n[assist.third_opinion]\nurl = 'http://localhost:8000/v1'\n"
+    with pytest.raises(SettingsError, match="second_opinion = true"):
+        load_settings(_file(tmp_path, f"{table}model = 'm'\n"))
+
+
+def test_a_key_that_no_header_can_carry_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KOEMORI_ASSIST__THIRD_OPINION__API_KEY", "鍵")
+    with pytest.raises(SettingsError, match="printable ASCII"):
+        load_settings().assist.third_opinion.key()
