@@ -78,6 +78,13 @@ def long_digits(text: str) -> int:
     return sum(len(run.digits) for run in runs if len(run.digits) >= SHORTEST_RUN)
 
 
+def said_in_time(name: str) -> bool:
+    """Whether the customer says a number within the excerpt."""
+    turns = json.loads((AUDIO / f"{name}.json").read_text(encoding="utf-8"))["turns"]
+    said = [turn for turn in turns if turn["speaker"] == "customer" and re.search(r"\d{4}", turn["text"])]
+    return any(turn["end"] <= EXCERPT_S for turn in said)
+
+
 def measure(name: str, number: str, margins: Sequence[int], folder: Path) -> dict[str, Any]:
     """One call: what was understood at first, and what of it is left for each margin."""
     samples, rate_hz = soundfile.read(AUDIO / f"{name}.flac", dtype="int16")
@@ -123,11 +130,7 @@ def main() -> int:
         path.stem: json.loads(path.read_text(encoding="utf-8"))["gold"]["case_record"]["電話番号"]
         for path in sorted(CALLS.glob("*.json"))
     }
-    wanted = [
-        name
-        for name, number in numbers.items()
-        if re.search(r"\d{4}", number or "") and name in (options.calls or numbers)
-    ]
+    wanted = [name for name in numbers if said_in_time(name) and name in (options.calls or numbers)]
     facts = circumstances("python -m benchmarks.redaction_audio", MODEL)
     with TemporaryDirectory() as folder:
         rows = []
