@@ -1,4 +1,4 @@
-"""What the statistical model sees of an utterance: hashed n-grams of characters, sounds and words.
+"""What the statistical model sees of an utterance: n-grams of characters, sounds and words, by their hashes.
 
 Sounds bring recognition variants home (土下座, どげ座); dictionary words carry meaning across inflection.
 Every n-gram knows the stretch of the utterance it covers, so that a judgement can be traced to the words
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import sqrt
 from typing import Final
 from zlib import crc32
 
@@ -17,13 +16,12 @@ import numpy as np
 from koemori.assist.language import Analysis, analyze
 from numpy.typing import NDArray
 
-VERSION: Final = 1
-_BUCKETS: Final = {"characters": 1 << 14, "sounds": 1 << 14, "words": 1 << 13}
-SIZE: Final = sum(_BUCKETS.values())
-"""Hash buckets of all groups, side by side in one index space."""
+VERSION: Final = 2
+GROUPS: Final = ("characters", "sounds", "words")
 _CHARACTER_GRAMS: Final = (1, 2, 3, 4)
-_SOUND_GRAMS: Final = (2, 3, 4)
-_MOST: Final = 600
+_SOUND_GRAMS: Final = (2, 3, 4, 5)
+_WORD_GRAMS: Final = (1, 2, 3)
+_MOST: Final = 800
 """N-grams kept of one group: what comes after about 150 characters is not looked at."""
 _EDGES: Final = ("^", "$")
 _Span = tuple[int, int]
@@ -31,19 +29,19 @@ _Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """The n-grams of one utterance; arrays of shape `(n,)`.
+    """The n-grams of one utterance, each once; arrays of shape `(n,)`.
 
     Attributes:
         analysis: The utterance they were read from.
-        buckets: Places in the index space of `SIZE`; each at most once.
-        values: Weights; those of a group have Euclidean length 1.
+        grams: CRC-32 of group and n-gram, uint32.
+        groups: Index into `GROUPS`, uint8.
         starts: Offset in the surface at which the n-gram first begins.
         ends: Offset in the surface at which it ends there.
     """
 
     analysis: Analysis
-    buckets: NDArray[np.int32]
-    values: NDArray[np.float32]
+    grams: NDArray[np.uint32]
+    groups: NDArray[np.uint8]
     starts: NDArray[np.int32]
     ends: NDArray[np.int32]
 
@@ -51,29 +49,24 @@ class Features:
 def features_of(text: str) -> Features:
     """The n-grams of an utterance; none for one without a word character."""
     analysis = analyze(text)
-    buckets: list[int] = []
-    values: list[float] = []
+    grams: list[int] = []
+    groups: list[int] = []
     spans: list[_Span] = []
-    offset = 0
-    for (group, size), grams in zip(
-        _BUCKETS.items(),
-        (_character_grams(analysis), _sound_grams(analysis), _word_grams(analysis)),
-        strict=True,
-    ):
+    found = (_character_grams(analysis), _sound_grams(analysis), _word_grams(analysis))
+    for number, (group, pieces) in enumerate(zip(GROUPS, found, strict=True)):
         places: dict[int, _Span] = {}
-        for gram, span in grams:
-            places.setdefault(offset + crc32(f"{group} {gram}".encode()) % size, span)
+        for gram, span in pieces:
+            places.setdefault(crc32(f"{group} {gram}".encode()), span)
             if len(places) >= _MOST:
                 break
-        buckets.extend(places)
-        values.extend([1 / sqrt(len(places))] * len(places) if places else [])
+        grams.extend(places)
+        groups.extend([number] * len(places))
         spans.extend(places.values())
-        offset += size
     edges = np.array(spans, dtype=np.int32).reshape(-1, 2)
     return Features(
         analysis,
-        np.array(buckets, dtype=np.int32),
-        np.array(values, dtype=np.float32),
+        np.array(grams, dtype=np.uint32),
+        np.array(groups, dtype=np.uint8),
         edges[:, 0],
         edges[:, 1],
     )
@@ -108,9 +101,13 @@ def _windows(text: str, sizes: Sequence[int], surface_of: Sequence[int]) -> Iter
 
 
 def _word_grams(analysis: Analysis) -> Iterator[tuple[str, _Span]]:
-    before, begin = "^", 0
-    for token in analysis.tokens:
-        word = token.normalized_form
-        yield word, (token.start, token.end)
-        yield f"{before} {word}", (begin, token.end)
-        before, begin = word, token.start
+    if not analysis.tokens:
+        return
+    last = analysis.tokens[-1].end
+    words = [("^", 0, 0), *((one.normalized_form, one.start, one.end) for one in analysis.tokens)]
+    words.append(("$", last, last))
+    for place in range(len(words)):
+        for size in _WORD_GRAMS:
+            window = words[place : place + size]
+            if len(window) == size and (size > 1 or window[0][0] not in "^$"):
+                yield " ".join(word for word, _, _ in window), (window[0][1], window[-1][2])

