@@ -135,7 +135,38 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        registry = self.registry
+        self._of_recording(self.registry)
+        self._of_assistance(self.registry)
+
+    def _of_recording(self, registry: CollectorRegistry) -> None:
+        self.journal_age = Gauge(
+            "koemori_journal_age_seconds", "Age of the oldest audio not yet on disk", registry=registry
+        )
+        self.journal_alarms = Counter(
+            "koemori_journal_alarms",
+            "Times the journal said that the disk fails or is slow",
+            ["code"],
+            registry=registry,
+        )
+        self.calls_live = Gauge("koemori_calls_live", "Calls being recorded now", registry=registry)
+        self.calls_ended = Counter("koemori_calls_ended", "Calls that ended", ["reason"], registry=registry)
+        self.gaps = Counter("koemori_gap_seconds", "Missing audio", ["cause"], registry=registry)
+        self.ingest_errors = Counter(
+            "koemori_ingest_errors", "Unusable messages and broken streams", ["code"], registry=registry
+        )
+        self.events_waiting = Gauge(
+            "koemori_events_waiting", "Events that the database has not taken yet", registry=registry
+        )
+        self.events_dropped = Counter(
+            "koemori_events_dropped",
+            "Events not kept because the database took none for too long",
+            registry=registry,
+        )
+        self.sealing_seconds = Histogram(
+            "koemori_sealing_seconds", "From the end of a call to its sealed recording", registry=registry
+        )
+
+    def _of_assistance(self, registry: CollectorRegistry) -> None:
         self.stage_latency = Histogram(
             "koemori_stage_latency_seconds",
             "From the end of the audio an event speaks of to its emission, by kind of event",
@@ -150,17 +181,6 @@ class Metrics:
             buckets=_STAGE_BUCKETS_S,
             registry=registry,
         )
-        self.journal_age = Gauge(
-            "koemori_journal_age_seconds", "Age of the oldest audio not yet on disk", registry=registry
-        )
-        self.journal_alarms = Counter(
-            "koemori_journal_alarms",
-            "Times the journal said that the disk fails or is slow",
-            ["code"],
-            registry=registry,
-        )
-        self.calls_live = Gauge("koemori_calls_live", "Calls being recorded now", registry=registry)
-        self.calls_ended = Counter("koemori_calls_ended", "Calls that ended", ["reason"], registry=registry)
         self.alerts = Counter("koemori_alerts", "Alerts raised", ["category", "severity"], registry=registry)
         self.partials_dropped = Counter(
             "koemori_partials_dropped", "Partials skipped because the assist side was late", registry=registry
@@ -179,18 +199,6 @@ class Metrics:
         self.quarantined = Counter(
             "koemori_quarantined", "Texts that were not believed", ["reason"], registry=registry
         )
-        self.gaps = Counter("koemori_gap_seconds", "Missing audio", ["cause"], registry=registry)
-        self.ingest_errors = Counter(
-            "koemori_ingest_errors", "Unusable messages and broken streams", ["code"], registry=registry
-        )
-        self.events_waiting = Gauge(
-            "koemori_events_waiting", "Events that the database has not taken yet", registry=registry
-        )
-        self.events_dropped = Counter(
-            "koemori_events_dropped",
-            "Events not kept because the database took none for too long",
-            registry=registry,
-        )
         self.assist_failures = Counter(
             "koemori_assist_failures", "Failures of the assist side of a call", ["error"], registry=registry
         )
@@ -205,9 +213,6 @@ class Metrics:
             "From the request to the language model to its answer, or to giving up",
             buckets=_STAGE_BUCKETS_S,
             registry=registry,
-        )
-        self.sealing_seconds = Histogram(
-            "koemori_sealing_seconds", "From the end of a call to its sealed recording", registry=registry
         )
 
     def render(self) -> tuple[bytes, str]:
