@@ -23,7 +23,7 @@ _INTRODUCED: Final = re.compile(
 )
 _ANSWERED: Final = re.compile(
     r"^(?:はい|あ|えー?と|えっと|ええと|あの|名前は|私は|、|。|\s)*"
-    rf"([{_KANJI}]{{2,6}}|[ァ-ヴー・]{{2,12}}|[ぁ-ん]{{2,8}}?(?=です|と申|といい|って(?:言|いい|書)|。|、(?:[{_KANJI}]|[^。]{{0,12}}字)))(?:です|だ|でございます|と|って|$|。|、|\s|[0-9])"
+    rf"([{_KANJI}]{{2,6}}|[ァ-ヴー・]{{2,12}}|[ぁ-ん]{{2,8}}?(?=です|と申|といい|って(?:言|いい|書)|。|、(?:[{_KANJI}]|[^。]{{0,12}}字)))(?:です|だ|でございます|と|って|$|。|、|\s|[0-9]{{2}})"
 )
 _CALLED: Final = re.compile(
     rf"([{_KANJI}ァ-ヴー・]{{1,9}}(?:[ぁ-ん]{{2,5}})?|(?:(?<=^)|(?<=[、。\s]))[ぁ-ん]{{3,9}})(?:様|さま)(?!の(?:奥|お母|お父|ご?主人|息子|娘|ご家族|お嬢|代理|お子))"
@@ -43,9 +43,10 @@ _NOT_NAMES: Final = (
     "本人", "家族", "主人", "祖母", "祖父", "両親", "社長", "相手", "団体", "法人",
 )  # fmt: skip
 _ASKED: Final = re.compile("(お?名前|ご?氏名|どちら様|どなた様)")
+_ASKS_ELSE: Final = re.compile("いつ|どちら|どの(?:よう|くらい)|いかが|何(?:が|を|時|色|名)|よろしいですか")
 _AFTER_NAME: Final = re.compile(
     r"^(?:$|です|だ|よ|って(?:言|い[うい])|で(?:ございます|す)|と(?:申|言い|いい|いう)|いう(?:者|もん)|[。、，,.\s]|っす|や"
-    r"|[0-9０-９〇零一二三四五六七八九]|[A-Za-zＡ-Ｚａ-ｚ]の)"
+    r"|[0-9０-９〇零一二三四五六七八九]{2}|[A-Za-zＡ-Ｚａ-ｚ]の)"
 )
 _GIVEN: Final = re.compile(
     rf"(?:下の名前|(?<=[。、\s])下|(?<![氏姓])名)[はが]、?([{_KANJI}]{{1,3}}|[ぁ-んァ-ヴー]{{2,5}}?)(?:です|と|だ|$|。|、)"
@@ -93,6 +94,7 @@ _FIRMS: Final = (
     "社",
 )
 _HEARD_IN_KANA: Final = 0.5
+_READ_BACK_IN_KANA: Final = 0.6
 _MENTIONED: Final = 0.6
 _SAID: Final = 0.8
 _READ_BACK: Final = 0.9
@@ -159,6 +161,8 @@ class NameExtractor:
     def _take(self, heard: Heard, surname: str, given: str, confidence: float) -> list[FieldProposal]:
         if confidence < self._confidence:
             return []
+        if re.fullmatch("[ぁ-んー]+", surname):
+            confidence = min(confidence, _READ_BACK_IN_KANA)
         same = self._surname is not None and (surname == self._surname or given == self._given != "")
         self._ids = (*self._ids, heard.utterance_id) if same else (heard.utterance_id,)
         self._surname, self._given, self._confidence = surname, given, confidence
@@ -171,6 +175,8 @@ def _asked(heard: Heard, call: CallView) -> bool:
         if other.speaker is ChannelRole.AGENT:
             if _ASKED.search(other.text):
                 return True
+            if _ASKS_ELSE.search(other.text):
+                return False
             questions += 1
             if questions == 2:
                 return False

@@ -56,8 +56,12 @@ _CONFIRMING: Final = re.compile(
     r"^.{0,40}?(?:ですね|でございますね|ですか|でしょうか|お間違い|よろしい|で承|確認でき|確認いた|確認が取|確認し|ありがとうございま|復唱|を拝見|をお調べ)"
 )
 _MENTIONED: Final = 0.8
+_DIGITS_ALONE: Final = 0.6
+"""Unconfirmed, and recognisers lose the letter before it."""
 _READ_BACK: Final = 0.9
 _CORRECTED: Final = 0.95
+_LOST_ZERO: Final = re.compile(r"[789]0[0-9]{0,3}-?[0-9-]{0,5}-[0-9]{4}")
+"""A phone number of which the recogniser dropped a zero."""
 _UNITS: Final = re.compile(
     r"^(?:円|万|千|分|時|日|月|年|個|回|度|歳|才|人|名|階|号室|丁目|番地|%|パーセント|cm|センチ|キロ|km|kg|本|枚|台|つ|割|週|か月|ヶ月|営業日|泊|便|号車|番線|号線|リットル|グラム|件|点|着|足|箱|袋|食|杯|名様|坪|畳|ポイント)"
 )
@@ -91,7 +95,9 @@ class NumberExtractor:
         if not values:
             return []
         denied = self._value is not None and DENIAL.search(fold(heard.text).text)
-        return self._take(values[-1], _CORRECTED if denied else _MENTIONED, (heard.utterance_id,))
+        lettered = any(sign.isalpha() for sign in values[-1])
+        confidence = _CORRECTED if denied else _MENTIONED if lettered else _DIGITS_ALONE
+        return self._take(values[-1], confidence, (heard.utterance_id,))
 
     def _from_agent(self, heard: Heard, text: str, call: CallView) -> list[FieldProposal]:
         for value, before, after in reversed(_found(text, asked=False)):
@@ -203,6 +209,8 @@ def _plain_number(run: DigitRun, before: str, after: str, asked: bool) -> bool:
     if not 3 <= len(run.digits) <= 16 or _UNITS.match(after):
         return False
     if run.digits.startswith("0") and len(run.digits) in (10, 11):
+        return False
+    if _LOST_ZERO.fullmatch("-".join(run.groups)) and not _CALLED.search(before[-18:]):
         return False
     tail = before[-18:]
     if _NOT_OURS.search(tail):
