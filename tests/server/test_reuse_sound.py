@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
+from difflib import SequenceMatcher
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,8 @@ pytestmark = pytest.mark.model
 
 EXCERPT_S = 31
 """Greeting, complaint, the question for number and slip, the answer with both."""
+LEAST_KEPT = 0.75
+"""Of the other words' characters; the benchmark finds .94, and two recognitions never agree in all of them."""
 _EVENT: TypeAdapter[WireEvent] = TypeAdapter(WireEvent)
 
 
@@ -104,6 +108,7 @@ def test_a_spoken_number_is_gone_and_the_words_around_it_stay(
     assert file_sha256(master) == before
     again = text_of(replay(out / "audio.flac", tmp_path / "second", capsys))
     assert long_digits(again) == 0
-    spelled = normalize(again)
-    for kept in ("通話", "コートのボタン", "申し訳ございません", "番号"):
-        assert normalize(kept) in spelled
+    lines = (out / "transcript.jsonl").read_text(encoding="utf-8").splitlines()
+    rest = normalize("".join(re.sub(r"\[[^]]*\]", "", json.loads(line)["text"]) for line in lines))
+    blocks = SequenceMatcher(None, rest, normalize(again), autojunk=False).get_matching_blocks()
+    assert sum(block.size for block in blocks) >= LEAST_KEPT * len(rest)
