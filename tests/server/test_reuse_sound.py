@@ -30,7 +30,7 @@ pytestmark = pytest.mark.model
 EXCERPT_S = 31
 """Greeting, complaint, the question for number and slip, the answer with both."""
 LEAST_KEPT = 0.75
-"""Of the other words' characters; the benchmark finds .94, and two recognitions never agree in all of them."""
+"""Of the other words' characters; the benchmark finds .94, and two recognitions never agree on everything."""
 _EVENT: TypeAdapter[WireEvent] = TypeAdapter(WireEvent)
 
 
