@@ -84,13 +84,13 @@ def get_transcript(parts: Parts, on: OnCall = _READ) -> Transcript:
     """Everything said in a call so far, what is missing, and what was found."""
     call_id = on.view.call.call_id
     with parts.database.read() as transaction:
-        events = calls.events_of_types(transaction, call_id, ("utterance", "gap"))
+        events = calls.events_of_types(transaction, call_id, ("utterance", "gap", "alert_review"))
         alerts = calls.alerts(transaction, call_id)
     return Transcript(
         call_id=call_id,
         utterances=views.utterances(events),
         gaps=views.gaps(events),
-        alerts=views.alerts(alerts),
+        alerts=views.alerts(alerts, events),
     )
 
 

@@ -125,7 +125,9 @@ def get_recording(parts: Parts, on: OnRecording = _READ) -> RecordingDetail:
     recording, call = on.view.recording, on.view.call
     with parts.database.read() as transaction:
         checks = recordings.last_checks(transaction, [recording.recording_id])
-        events = calls.events_of_types(transaction, call.call_id, ("utterance", "gap", "voice"))
+        events = calls.events_of_types(
+            transaction, call.call_id, ("utterance", "gap", "voice", "alert_review")
+        )
         alerts = calls.alerts(transaction, call.call_id)
         accesses = recordings.accesses(transaction, recording.recording_id)
     return RecordingDetail.model_validate(
@@ -139,7 +141,7 @@ def get_recording(parts: Parts, on: OnRecording = _READ) -> RecordingDetail:
             "sample_count": recording.sample_count,
             "ledger": recording.ledger,
             "transcript": views.utterances(events),
-            "alerts": views.alerts(alerts),
+            "alerts": views.alerts(alerts, events),
             "gaps": views.gaps(events),
             "raised_voice": views.raised_voice(events, recording.duration_ms),
             "accesses": [views.access(view) for view in accesses],

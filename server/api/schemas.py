@@ -14,6 +14,7 @@ from koemori.audio.frames import GapCause
 from koemori.server.api.ladder import LadderState
 from koemori.server.auth.permissions import Role
 from koemori.server.wire import (
+    AlertReviewEvent,
     AssistanceLevel,
     WireChannel,
     WireEvent,
@@ -179,6 +180,8 @@ class TranscriptAlert(_Answer):
     explanation: str
     rule_version: int | None = None
     playbook_version: str | None = None
+    review: AlertReviewEvent | None = None
+    """What a third opinion thinks of it, if it was in doubt."""
 
 
 class Transcript(_Answer):

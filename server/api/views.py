@@ -111,9 +111,10 @@ def raised_voice(rows: list[EventRow], duration_ms: int) -> list[RaisedVoice]:
     return [found[start_ms] for start_ms in sorted(found)]
 
 
-def alerts(rows: list[AlertRow]) -> list[TranscriptAlert]:
-    """Alerts, in order."""
-    return [TranscriptAlert.model_validate(row.body) for row in rows]
+def alerts(rows: list[AlertRow], events: list[EventRow]) -> list[TranscriptAlert]:
+    """Alerts, in order, with what a third opinion thinks of them."""
+    reviews = {row.body["alert_id"]: row.body for row in events if row.type == "alert_review"}
+    return [TranscriptAlert.model_validate({**row.body, "review": reviews.get(row.alert_id)}) for row in rows]
 
 
 def case(call_id: str, row: CaseRow | None) -> Case:

@@ -17,6 +17,7 @@ export type EarlierCall = Schemas["WireEarlierCall"];
 export type Guidance = Schemas["GuidanceEvent"];
 export type ChecklistChange = Schemas["ChecklistEvent"];
 export type Approval = Schemas["ApprovalEvent"];
+export type AlertReview = Schemas["AlertReviewEvent"];
 export type FieldValue = Schemas["WireFieldValue"];
 export type CaseRevision = Schemas["CaseEvent"];
 export type Gap = Schemas["GapEvent"];
@@ -41,6 +42,7 @@ const TYPES: ReadonlySet<string> = new Set<CallEvent["type"]>([
   "guidance",
   "checklist",
   "approval",
+  "alert_review",
   "case",
   "gap",
   "assistance",

@@ -1,5 +1,6 @@
 import { enRecordings } from "./en.recordings";
 import { enRule } from "./en.rule";
+import { enReview } from "./en.review";
 import { enRecordRules, enTags } from "./en.tags";
 import type { Messages } from "./ja";
 
@@ -376,6 +377,7 @@ export const en: Messages = {
   },
   recordings: enRecordings,
   rule: enRule,
+  review: enReview,
   tag: enTags,
   record_rule: enRecordRules,
 };

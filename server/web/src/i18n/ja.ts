@@ -1,4 +1,5 @@
 import { jaRecordings } from "./ja.recordings";
+import { jaReview } from "./ja.review";
 import { jaRule } from "./ja.rule";
 import { jaRecordRules, jaTags } from "./ja.tags";
 
@@ -369,6 +370,7 @@ export const ja = {
   },
   recordings: jaRecordings,
   rule: jaRule,
+  review: jaReview,
   tag: jaTags,
   record_rule: jaRecordRules,
 };

@@ -94,6 +94,7 @@ export function Conversation({ call, focus, toLatest, children }: Props) {
               key={item.key}
               item={item}
               speakers={speakers}
+              reviews={call.reviews}
               startedAt={started?.started_at ?? null}
               repeats={repeats}
             />
@@ -129,11 +130,12 @@ export function Conversation({ call, focus, toLatest, children }: Props) {
 interface RowProps {
   item: ConversationItem;
   speakers: CallState["speakers"];
+  reviews: CallState["reviews"];
   startedAt: string | null;
   repeats: ReadonlyMap<string, Repeat>;
 }
 
-function Row({ item, speakers, startedAt, repeats }: RowProps) {
+function Row({ item, speakers, reviews, startedAt, repeats }: RowProps) {
   switch (item.kind) {
     case "utterance":
       return (
@@ -141,6 +143,7 @@ function Row({ item, speakers, startedAt, repeats }: RowProps) {
           utterance={item.utterance}
           found={speakers[item.utterance.utterance_id] ?? null}
           alerts={item.alerts}
+          reviews={reviews}
           startedAt={startedAt}
           repeat={repeats.get(item.utterance.utterance_id) ?? null}
         />

@@ -1,13 +1,16 @@
 import { Tooltip } from "@mantine/core";
-import { memo } from "react";
+import { Fragment, memo } from "react";
 import { useTranslation } from "react-i18next";
-import type { Alert, Gap, PartialText, Quarantined, Speakers, Utterance } from "../api/events";
+import type { Alert, AlertReview, Gap, PartialText, Quarantined, Speakers, Utterance } from "../api/events";
 import { clock, localTimeWithSeconds, seconds } from "../i18n/format";
+import { ReviewMark } from "../ui/ReviewMark";
 import { clampSeverity, SeverityIcon } from "../ui/Severity";
 import { codeWord, speakerWord } from "../ui/words";
 import classes from "./Conversation.module.css";
 import { markQuotes, worst } from "./transcript";
 import { voicesOf } from "./voices";
+
+const NO_REVIEWS: Readonly<Record<string, AlertReview>> = {};
 
 /** Which mention of the same demand an utterance is, and how many earlier calls of the person held it. */
 export interface Repeat {
@@ -20,6 +23,8 @@ interface UtteranceProps {
   /** Who said which part, as last found; null on a channel of one person. */
   found: Speakers | null;
   alerts: readonly Alert[];
+  /** By alert: what a third opinion thinks of it. */
+  reviews?: Readonly<Record<string, AlertReview>>;
   startedAt: string | null;
   repeat: Repeat | null;
 }
@@ -28,6 +33,7 @@ export const UtteranceRow = memo(function UtteranceRow({
   utterance,
   found,
   alerts,
+  reviews = NO_REVIEWS,
   startedAt,
   repeat,
 }: UtteranceProps) {
@@ -57,7 +63,10 @@ export const UtteranceRow = memo(function UtteranceRow({
       {(alerts.length > 0 || repeat !== null) && (
         <p className={classes.tags}>
           {alerts.map((alert) => (
-            <AlertTag key={alert.alert_id} alert={alert} />
+            <Fragment key={alert.alert_id}>
+              <AlertTag alert={alert} />
+              <ReviewMark review={reviews[alert.alert_id] ?? null} />
+            </Fragment>
           ))}
           {repeat !== null && repeat.count > 1 && (
             <span className={classes.tag} data-severity={1}>

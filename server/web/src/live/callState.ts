@@ -1,5 +1,6 @@
 import type {
   Alert,
+  AlertReview,
   Approval,
   Assistance,
   CallEnded,
@@ -44,6 +45,8 @@ export interface CallState {
   quarantined: readonly Quarantined[];
   gaps: readonly Gap[];
   alerts: readonly Alert[];
+  /** By alert: what a third opinion thinks of it. */
+  reviews: Readonly<Record<string, AlertReview>>;
   repetitions: readonly Repetition[];
   /** Earlier calls of the person on the line; null until it is known who calls. */
   history: History | null;
@@ -73,6 +76,7 @@ export function emptyCall(callId: string): CallState {
     quarantined: [],
     gaps: [],
     alerts: [],
+    reviews: {},
     repetitions: [],
     history: null,
     guidance: [],
@@ -145,6 +149,10 @@ const APPLY: Apply = {
     partials: withoutPartials(state.partials, event.speaker, event.seq),
   }),
   alert: (state, event) => ({ ...state, alerts: insertBySeq(state.alerts, event) }),
+  alert_review: (state, event) => ({
+    ...state,
+    reviews: { ...state.reviews, [event.alert_id]: newer(state.reviews[event.alert_id] ?? null, event) },
+  }),
   repetition: (state, event) => ({ ...state, repetitions: insertBySeq(state.repetitions, event) }),
   history: (state, event) => ({ ...state, history: newer(state.history, event) }),
   guidance: (state, event) => ({ ...state, guidance: insertBySeq(state.guidance, event) }),

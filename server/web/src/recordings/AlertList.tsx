@@ -2,6 +2,7 @@ import { useTranslation } from "react-i18next";
 import type { RecordingDetail } from "../api/types";
 import { clock } from "../i18n/format";
 import { RuleDisclosure } from "../ui/RuleDisclosure";
+import { ReviewMark } from "../ui/ReviewMark";
 import { SeverityBadge } from "../ui/Severity";
 import { codeWord } from "../ui/words";
 import classes from "./Player.module.css";
@@ -29,6 +30,7 @@ export function AlertList({
                 ▶ {clock(startMs)}
               </button>
               <SeverityBadge severity={alert.severity} label={codeWord(t, "category", alert.category)} />
+              <ReviewMark review={alert.review ?? null} />
               <q title={alert.explanation}>{alert.quote}</q>
               <RuleDisclosure callId={recording.call_id} alertId={alert.alert_id} />
             </li>
