@@ -37,6 +37,8 @@ _SHORTEST_KANA: Final = 2
 _SHORTEST_READING: Final = 3
 _SHORT_READING: Final = 4
 _KEY: Final = 2
+_Entry = tuple[str, bool, bool, list["Atom"]]
+"""Spelling, begins a word, ends a word, and who asks for it."""
 _NONE: Final[dict[Literal, list[Atom]]] = {}
 _SPLIT = re.compile(r"\{[^}]*\}|[^|{}]+")
 
@@ -183,16 +185,21 @@ class AtomIndex:
     """Every word of a lexicon by its first characters, so that one pass over an utterance finds them all."""
 
     def __init__(self, atoms: Iterable[Atom]) -> None:
-        self._surface: dict[str, dict[Literal, list[Atom]]] = {}
+        surface: dict[str, dict[Literal, list[Atom]]] = {}
         self._reading: dict[str, dict[Literal, list[Atom]]] = {}
         self._lemmas: dict[str, list[Atom]] = {}
         for atom in atoms:
             for item in atom.literals:
-                self._surface.setdefault(item.surface[:_KEY], {}).setdefault(item, []).append(atom)
+                surface.setdefault(item.surface[:_KEY], {}).setdefault(item, []).append(atom)
                 if item.reading:
                     self._reading.setdefault(item.reading[:_KEY], {}).setdefault(item, []).append(atom)
             for lemma in atom.lemmas:
                 self._lemmas.setdefault(lemma, []).append(atom)
+        # Plain tuples: this is read hundreds of times for each utterance.
+        self._surface: dict[str, list[_Entry]] = {
+            key: [(item.surface, item.starts_word, item.ends_word, atoms) for item, atoms in entries.items()]
+            for key, entries in surface.items()
+        }
 
     def places(self, analysis: Analysis) -> dict[Atom, tuple[_Place, ...]]:
         """Where each word of the lexicon occurs in the utterance; words that do not occur are left out."""
@@ -207,19 +214,24 @@ class AtomIndex:
 
     def _by_surface(self, analysis: Analysis, found: dict[Atom, set[_Place]]) -> None:
         text = analysis.surface
+        begins, ends, entries = analysis.token_starts, analysis.token_ends, self._surface
         for start in range(len(text)):
-            for key in (text[start : start + _KEY], text[start : start + 1]):
-                for item, atoms in self._surface.get(key, _NONE).items():
-                    end = start + len(item.surface)
-                    if len(item.surface) < len(key) or not text.startswith(item.surface, start):
+            for key in {text[start : start + _KEY], text[start]}:
+                for surface, starts_word, ends_word, atoms in entries.get(key, ()):
+                    if not text.startswith(surface, start):
                         continue
-                    whole = not item.ends_word or end in analysis.token_ends
-                    if not whole and len(item.surface) == 1:
+                    end = start + len(surface)
+                    whole = not ends_word or end in ends
+                    if not whole and len(surface) == 1:
                         continue
-                    starts = not item.starts_word or start in analysis.token_starts
+                    starts = not starts_word or start in begins
                     place = (start, end, starts, starts and whole)
                     for atom in atoms:
-                        found.setdefault(atom, set()).add(place)
+                        places = found.get(atom)
+                        if places is None:
+                            found[atom] = {place}
+                        else:
+                            places.add(place)
 
     def _by_reading(self, analysis: Analysis, found: dict[Atom, set[_Place]]) -> None:
         text = analysis.reading
