@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 _KANJI: Final = dict(zip("〇零一二三四五六七八九", "00123456789", strict=True))
@@ -71,7 +72,8 @@ class DigitRun:
         return "".join(self.groups)
 
 
-def digit_runs(text: str) -> list[DigitRun]:
+@lru_cache(maxsize=256)
+def digit_runs(text: str) -> tuple[DigitRun, ...]:
     """Runs of digits in `text`, in order. Kana digits count only in runs of three or more."""
     normal = _katakana(text)
     runs: list[DigitRun] = []
@@ -83,7 +85,7 @@ def digit_runs(text: str) -> list[DigitRun]:
         else:
             runs += [part for said in _split_repetition(run, normal) for part in _split_phone(said)]
             position = run.end
-    return runs
+    return tuple(runs)
 
 
 def _split_repetition(run: DigitRun, normal: str) -> list[DigitRun]:
