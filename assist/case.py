@@ -106,7 +106,9 @@ class CaseFile:
         shown, complaint = self._shown(), self._judge.is_complaint
         return replace(
             self._emit(at_ms, state),
-            summary=self._summarizer.written(shown, self._labels.get(f"end_state.{state}", "") if complaint else ""),
+            summary=self._summarizer.written(
+                shown, self._labels.get(f"end_state.{state}", "") if complaint else ""
+            ),
             tags=self._tagger.tags(shown, self._categories, complaint=complaint),
             record_keeping=self._tagger.record_keeping(
                 harassment=bool(self._categories), complaint=complaint, promise="promises" in shown
