@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from koemori.server.calls.caller_keys import phone_key
+from koemori.server.calls.caller_keys import keys_of, phone_key
 from koemori.server.db.engine import Database
-from koemori.server.db.repositories import queue_events
+from koemori.server.db.repositories import callers, queue_events
 from koemori.server.db.tables import CallRow, QueueEventRow
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 from sqlalchemy.orm import Session
@@ -111,10 +111,10 @@ def fill_calls(session: Session, names: Collection[str]) -> None:
     for call in queue_events.calls_named(session, names):
         if call.queue is None or call.agent_id is None or call.customer_number is None:
             known = {call.call_id, *names}
-            _fill(call, queue_events.about(session, known))
+            _fill(session, call, queue_events.about(session, known))
 
 
-def _fill(call: CallRow, events: list[QueueEventRow]) -> None:
+def _fill(session: Session, call: CallRow, events: list[QueueEventRow]) -> None:
     for event in events:
         if call.queue is None:
             call.queue = event.queue
@@ -123,3 +123,4 @@ def _fill(call: CallRow, events: list[QueueEventRow]) -> None:
         number = event.body.get("from")
         if call.customer_number is None and number:
             call.customer_number, call.customer_digits = number, phone_key(number)
+            callers.note(session, call.call_id, keys_of({"phone": number}))

@@ -22,12 +22,17 @@ def keys_of(fields: Mapping[str, Any]) -> dict[MatchedBy, str]:
     """The keys that a case's fields hold, as on the wire (`{name: {"value": …}}`) or as plain texts."""
     found: dict[MatchedBy, str] = {}
     for kind, name in CASE_FIELDS.items():
-        field = fields.get(name) or ""
-        value = field.get("value", "") if isinstance(field, Mapping) else field
+        value = _value(fields.get(name))
         key = _KEYS[kind](value) if value else ""
-        if key and (kind is MatchedBy.NAME or len(key) >= _FEWEST_CHARACTERS):
+        if key.strip() and (kind is MatchedBy.NAME or len(key) >= _FEWEST_CHARACTERS):
             found[kind] = key
     return found
+
+
+def cleared(fields: Mapping[str, Any]) -> set[MatchedBy]:
+    """The kinds whose field somebody emptied: what it held before is not this caller's."""
+    values = {kind: _value(fields.get(name)) for kind, name in CASE_FIELDS.items()}
+    return {kind for kind, value in values.items() if value == ""}
 
 
 def name_key(name: str) -> str:
@@ -40,6 +45,11 @@ def phone_key(number: str) -> str:
     """A telephone number as searched: digits only, and Japan's +81 written as the leading 0."""
     digits = "".join(str(int(char)) for char in number if char.isdecimal())
     return "0" + digits[2:] if number.strip().startswith("+") and digits.startswith("81") else digits
+
+
+def _value(field: Any) -> str | None:
+    """The text of a field on the wire, or a plain one; None where there is no field."""
+    return field.get("value") if isinstance(field, Mapping) else field
 
 
 def _number_key(number: str) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from koemori.assist.types import AssistEvent, CallerKnown, CaseRevision, EarlierCall, MatchedBy
-from koemori.server.calls.caller_keys import keys_of
+from koemori.server.calls.caller_keys import cleared, keys_of
 from koemori.server.calls.ports import LookUp
 
 if TYPE_CHECKING:
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _PATIENCE_S: Final = 2.0
+MOST_LOOK_UPS: Final = 20
+"""Of one call: a form is no way to leaf through everybody's calls."""
+_LOOKING_UP = ThreadPoolExecutor(2, "koemori-callers")
+"""Threads of their own: a look-up that hangs must leave the others' to storing and sealing."""
 
 
 class CallerFinder:
@@ -29,13 +34,16 @@ class CallerFinder:
         self._call_id = call_id
         self._look_up = look_up
         self._asked: dict[MatchedBy, str] = {}
+        self._look_ups = 0
 
     async def known(self, at_ms: int, fields: Mapping[str, str]) -> CallerKnown | None:
         """What follows for the engine from these fields; None when they tell nothing new."""
-        keys = {**self._asked, **keys_of(fields)}
-        if keys == self._asked:
+        gone = cleared(fields)
+        keys = {kind: key for kind, key in self._asked.items() if kind not in gone} | keys_of(fields)
+        if keys == self._asked or self._look_ups >= MOST_LOOK_UPS:
             return None
         self._asked = keys
+        self._look_ups += 1
         try:
             async with asyncio.timeout(_PATIENCE_S):
                 calls = await self._look_up(self._call_id, keys)
@@ -45,7 +53,8 @@ class CallerFinder:
                 extra={"call_id": self._call_id, "error": type(error).__name__},
             )
             return None
-        return CallerKnown(at_ms, calls)
+        # Another question was asked meanwhile: its answer is the newer one.
+        return CallerKnown(at_ms, calls) if keys is self._asked else None
 
     async def after(self, results: Iterable[AssistEvent]) -> CallerKnown | None:
         """As `known`, from the newest case among what the engine just said."""
@@ -65,6 +74,6 @@ def in_database(database: Database, days: int) -> LookUp:
             return callers.earlier(session, call_id, keys, datetime.now(UTC) - timedelta(days=days))
 
     async def look_up(call_id: str, keys: Mapping[MatchedBy, str]) -> tuple[EarlierCall, ...]:
-        return await asyncio.to_thread(read, call_id, keys)
+        return await asyncio.get_running_loop().run_in_executor(_LOOKING_UP, read, call_id, keys)
 
     return look_up

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -10,7 +10,7 @@ from koemori.assist.types import Category, EarlierCall, EndState, MatchedBy
 from koemori.server.calls.caller_keys import CASE_FIELDS
 from koemori.server.db.repositories.calls import ENDED
 from koemori.server.db.tables import CallerKeyRow, CallRow, CaseRow
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, delete, or_, select
 from sqlalchemy.orm import Session
 
 MOST_CALLS: Final = 20
@@ -24,6 +24,15 @@ def note(session: Session, call_id: str, keys: Mapping[MatchedBy, str]) -> None:
             session.add(CallerKeyRow(call_id=call_id, kind=kind.value, key=key))
         else:
             row.key = key
+
+
+def forget(session: Session, call_id: str, kinds: Collection[MatchedBy]) -> None:
+    """Drop the keys of these kinds: the case says no more that they are this caller's."""
+    if kinds:
+        names = [kind.value for kind in kinds]
+        session.execute(
+            delete(CallerKeyRow).where(CallerKeyRow.call_id == call_id, CallerKeyRow.kind.in_(names))
+        )
 
 
 def earlier(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from koemori.server.calls.caller_keys import keys_of, name_key, phone_key
+from koemori.server.calls.caller_keys import cleared, keys_of, name_key, phone_key
 from koemori.server.db.repositories import callers
 from koemori.server.db.tables import CallRow, CaseRevisionRow, CaseRow
 from sqlalchemy.orm import Session
@@ -51,6 +51,7 @@ def _show_customer(session: Session, call_id: str, body: dict[str, Any]) -> None
     if call is None:
         return
     fields = body.get("fields", {})
+    callers.forget(session, call_id, cleared(fields))
     callers.note(session, call_id, keys_of(fields))
     name = fields.get("customer_name", {}).get("value")
     if name:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from koemori.server.db.tables import CallerKeyRow
 
 from tests.fakes.office import Office, open_office
 
@@ -84,6 +85,10 @@ def test_events_fill_in_queue_agent_and_number_of_the_call_they_name(office: Off
         "agent2",
         "+81312345678",
     )
+    with office.services.database.read() as transaction:
+        key = transaction.get(CallerKeyRow, (call_id, "phone"))
+    assert key is not None
+    assert key.key == "0312345678"
 
 
 def test_what_the_call_knows_by_itself_is_not_overwritten(office: Office) -> None:

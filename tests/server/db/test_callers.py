@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from koemori.assist.types import CallerKnown, EndState, MatchedBy
+from koemori.assist.types import CallerKnown, EarlierCall, EndState, MatchedBy
+from koemori.audio.call import CallId
 from koemori.server.calls.caller_keys import keys_of
-from koemori.server.calls.callers import CallerFinder, in_database
+from koemori.server.calls.callers import MOST_LOOK_UPS, CallerFinder, in_database
 from koemori.server.db.call_store import CallRecords
 from koemori.server.db.engine import Database
 
@@ -96,3 +98,59 @@ async def test_a_database_that_fails_costs_only_the_history(caplog: pytest.LogCa
     assert await finder.known(0, {"phone": "09011112222"}) is None
     assert "not found out" in caplog.text
     assert "0901111" not in caplog.text
+
+
+@pytest.mark.parametrize("name", [" ", "・", "…"])
+async def test_signs_are_nobodys_name(database: Database, name: str) -> None:
+    past_call(database, 1, {"customer_name": name})
+    assert keys_of({"customer_name": name}) == {}
+    assert await found(database, customer_name="・") == []
+
+
+async def test_a_field_that_was_emptied_finds_nobody_any_more(database: Database) -> None:
+    one = CallId(past_call(database, 1, {"customer_name": "山田", "phone": "09011112222"}, ended=False))
+    records = CallRecords(database)
+    records.append(one, [case_event(one, 2, 2, {"customer_name": "山田", "phone": ""})])
+    last = ended_event(one, 3, 60_000)
+    records.append(one, [last])
+    records.ended(one, last)
+    assert await found(database, phone="09011112222") == []
+    assert await found(database, customer_name="山田") == [(one, "name")]
+
+
+async def test_who_was_misheard_is_forgotten_with_the_field(database: Database) -> None:
+    past_call(database, 1, {"phone": "09011112222"})
+    finder = CallerFinder("now", in_database(database, 30))
+    known = await finder.known(10, {"phone": "09011112222"})
+    assert known is not None
+    assert len(known.calls) == 1
+    assert await finder.known(20, {"phone": ""}) == CallerKnown(20, ())
+
+
+async def test_an_answer_that_a_newer_question_overtook_is_dropped() -> None:
+    go_on = asyncio.Event()
+
+    async def slow_at_first(_call_id: str, keys: Mapping[MatchedBy, str]) -> tuple[EarlierCall, ...]:
+        if MatchedBy.NUMBER not in keys:
+            await go_on.wait()
+        return ()
+
+    finder = CallerFinder("now", slow_at_first)
+    older = asyncio.create_task(finder.known(10, {"phone": "09011112222"}))
+    await asyncio.sleep(0)
+    assert await finder.known(20, {"order_or_contract_number": "K-77120"}) == CallerKnown(20, ())
+    go_on.set()
+    assert await older is None
+
+
+async def test_a_form_is_no_way_to_leaf_through_everybodys_calls() -> None:
+    asked: list[str] = []
+
+    async def look_up(_call_id: str, keys: Mapping[MatchedBy, str]) -> tuple[EarlierCall, ...]:
+        asked.extend(keys.values())
+        return ()
+
+    finder = CallerFinder("now", look_up)
+    for number in range(MOST_LOOK_UPS + 5):
+        await finder.known(number, {"phone": f"0901111{number:04}"})
+    assert len(asked) == MOST_LOOK_UPS
