@@ -157,8 +157,8 @@ class AssistLane:
         return None if self._engine is None else self._engine.ladder
 
     async def approve(self, approval: LadderApproved) -> Approval | None:
-        """A supervisor approves that the agent may end the call; None when it does not stand there."""
-        results = await self._feed(approval)
+        """A supervisor approves that the agent may end the call; None where it is not due, or is over."""
+        results = [] if self._closing else await self._feed(approval)
         return next((result for result in results if isinstance(result, Approval)), None)
 
     async def run(self) -> None:
@@ -366,8 +366,9 @@ class AssistLane:
                 self._metrics.stage.labels("utterance", "understand").observe(taken_s)
             for result in results:
                 await self._emitter.assist(result, cause, answered_ms)
-            self._consultation.about(self._engine.take_doubts())
+            doubts = self._engine.take_doubts()
         if not isinstance(event, CallClosed):
+            self._consultation.about(doubts)
             await self._greet(await self._finder.after(results))
         return results
 

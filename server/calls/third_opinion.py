@@ -82,7 +82,9 @@ class NewestFirst:
         place: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting.append(place)
         if len(self._waiting) > self._most_waiting:
-            self._waiting.popleft().set_result(False)
+            oldest = self._waiting.popleft()
+            if not oldest.done():
+                oldest.set_result(False)
         try:
             return await place
         except asyncio.CancelledError:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 from koemori.assist.ladder import LadderStanding
+from koemori.assist.third_opinion import Doubt
 from koemori.assist.types import AssistEvent, AssistInput, CallClosed, Heard, Tick
 from koemori.audio.call import CallEnded, CallStarted
 from koemori.audio.errors import AudioFileError, JournalError
@@ -277,6 +278,45 @@ async def test_a_supervisors_approval_becomes_an_event_while_live_and_where_it_i
     go_on.set()
     await running
     assert await calls.approve(CALL, "boss", "") is None
+
+
+async def test_the_end_of_a_call_that_is_over_is_not_approved() -> None:
+    parts = FakeParts(engine=FakeEngine(ladder=LadderStanding((), awaits_approval=True)))
+    sealed = threading.Event()
+    ports = parts.ports()
+
+    def seal(started: CallStarted, head: Future[JournalHead]) -> SealedRecording:
+        sealed.wait(20)
+        return ports.seal(started, head)
+
+    sink = ListSink()
+    session = CallSession(replace(ports, seal=seal), sink, Metrics(), Pace.HELD)
+    running = asyncio.create_task(session.run(call(*frames(50))))
+    while not any(isinstance(event, CallClosed) for event in parts.engine.inputs):  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+    assert await session.approve("boss", "管理 花子") is None
+    sealed.set()
+    await running
+    assert sink.of("approval") == []
+
+
+async def test_nobody_is_asked_of_a_call_that_is_over() -> None:
+    class Doubtful(FakeEngine):
+        def take_doubts(self) -> list[Doubt]:
+            return [Doubt("doubt", 0, ())] if isinstance(self.inputs[-1], CallClosed) else []
+
+    class Silent:
+        most_per_call, deadline_s = 5, 0.1
+        asked = 0
+
+        async def ask(self, _call_id: str, _doubt: Doubt) -> None:
+            self.asked += 1
+
+    adviser = Silent()
+    ports = replace(FakeParts(engine=Doubtful()).ports(), adviser=adviser)
+    await CallSession(ports, ListSink(), Metrics(), Pace.HELD).run(call(*frames(50)))
+    await asyncio.sleep(0)
+    assert adviser.asked == 0
 
 
 async def test_a_recording_that_cannot_be_sealed_keeps_its_journal() -> None:

@@ -325,6 +325,19 @@ async def test_who_leaves_the_line_takes_no_place_with_him() -> None:
     assert await asyncio.wait_for(line.enter(), 1)
 
 
+async def test_who_is_just_giving_up_is_not_told_to() -> None:
+    line = NewestFirst(1, most_waiting=1)
+    assert await line.enter()
+    oldest = asyncio.create_task(line.enter())
+    await asyncio.sleep(0.01)
+    oldest.cancel()
+    asyncio.get_running_loop().call_later(0.01, line.leave)
+    async with asyncio.timeout(1):
+        assert await line.enter()
+    line.leave()
+    assert await asyncio.wait_for(line.enter(), 1)
+
+
 def same(before: list[WireEvent], after: list[WireEvent]) -> bool:
     """Whether two calls said the same, but for the numbering and what is measured in wall time."""
 
