@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ logger = logging.getLogger(__name__)
 Keeper = Callable[["Playbook"], None]
 """Keeps a playbook for later; idempotent, blocking."""
 _JAPANESE = "ja"
+AFTER_FAILURE_S = 60.0
+"""Until files that could be neither taken nor refused are looked at again."""
 _Signature = tuple[tuple[str, int, int], ...]
 
 
@@ -125,13 +128,15 @@ class Playbooks:
     async def watch(self, poll_s: float) -> None:
         """Reload whenever a file changed, until cancelled. A folder being written to is left to settle."""
         in_force = seen = await asyncio.to_thread(self._signature)
-        await asyncio.to_thread(self._look_closely)
+        await asyncio.to_thread(self._guarded, self._look_closely)
         while True:
             await asyncio.sleep(poll_s)
             now = await asyncio.to_thread(self._signature)
             if now == seen and now != in_force:
-                in_force = now
-                await asyncio.to_thread(self._try_reload)
+                if await asyncio.to_thread(self._guarded, self.reload):
+                    in_force = now
+                else:
+                    await asyncio.sleep(AFTER_FAILURE_S)
             seen = now
 
     def _open(self) -> None:
@@ -155,7 +160,7 @@ class Playbooks:
         checked: Checked = check_playbook(self._root())
         with self._lock:
             if checked.playbook.version != self.version:
-                self._try_reload()  # a file changed while the service started
+                self.reload()  # a file changed while the service started
             elif checked.problems:
                 self._problems = checked.problems
                 logger.error(
@@ -163,13 +168,16 @@ class Playbooks:
                     extra={"in_force": self.version, "problems": [note.summary for note in checked.problems]},
                 )
 
-    def _try_reload(self) -> None:
+    def _guarded(self, look: Callable[[], object]) -> bool:
+        """Whether a look at the files came to its end; in either case the watch goes on."""
         try:
-            self.reload()
+            look()
         except PlaybookRefusedError:
-            return  # logged, and shown by health
-        except Exception as error:  # the watch's edge: the playbook in force goes on, and so does the watch
+            return True  # logged, and shown by health
+        except Exception as error:
             logger.error("playbook reload failed", extra={"error": type(error).__name__})
+            return False
+        return True
 
     def _root(self) -> Path:
         from koemori.assist.playbooks.load import BUILT_IN
@@ -179,10 +187,12 @@ class Playbooks:
     def _signature(self) -> _Signature:
         """What changes when a file does, without reading any."""
         found = []
-        for file in sorted(self._root().rglob("*.toml")):
-            try:
-                state = file.stat()
-            except OSError:
-                continue  # gone since it was listed
-            found.append((str(file), state.st_mtime_ns, state.st_size))
-        return tuple(found)
+        # os.walk, unlike rglob, passes over a folder that goes away while it looks.
+        for folder, _, names in os.walk(self._root()):
+            for file in (Path(folder, name) for name in names if name.endswith(".toml")):
+                try:
+                    state = file.stat()
+                except OSError:
+                    continue  # gone since it was listed
+                found.append((str(file), state.st_mtime_ns, state.st_size))
+        return tuple(sorted(found))

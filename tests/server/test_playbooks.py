@@ -104,6 +104,36 @@ async def test_a_changed_file_is_noticed(directory: Path) -> None:
     await asyncio.wait({watch})
 
 
+async def test_the_watch_outlives_files_that_go_away_and_a_database_that_is_busy(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy = [True]
+
+    def keeper(_playbook: Playbook) -> None:
+        if busy[0]:
+            raise OSError("busy")
+
+    def gone(_folder: Path) -> None:
+        raise FileNotFoundError(directory)
+
+    monkeypatch.setattr("koemori.server.playbooks.AFTER_FAILURE_S", 0.01)
+    playbooks = Playbooks(directory)
+    before = playbooks.get("ja").version
+    with monkeypatch.context() as at_first:
+        at_first.setattr("koemori.assist.playbooks.check.check_playbook", gone)
+        watch = asyncio.create_task(playbooks.watch(0.01))
+        await asyncio.sleep(0.1)
+    with pytest.raises(OSError, match="busy"):
+        playbooks.keep_with(keeper)
+    write(directory, OURS_FILE, CHANGED)
+    await asyncio.sleep(0.5)
+    assert playbooks.version == before
+    busy[0] = False
+    await until(lambda: playbooks.version != before)
+    watch.cancel()
+    await asyncio.wait({watch})
+
+
 async def test_what_changed_while_the_service_started_is_noticed(directory: Path) -> None:
     playbooks = Playbooks(directory)
     before = playbooks.get("ja").version
