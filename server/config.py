@@ -322,9 +322,16 @@ def _known_keys(loc: tuple[int | str, ...]) -> tuple[str, ...]:
 
 
 def _check_service(url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in ("https", "http") or not parts.hostname or parts.query or parts.fragment:
-        raise UnfitError("an address such as https://host/v1", "another text")
+    expected, came = "an address such as https://host/v1", "another text"
+    try:
+        parts = urlsplit(url)
+        has_port = parts.port != 0
+    except ValueError:
+        raise UnfitError(expected, came) from None
+    if parts.scheme not in ("https", "http") or not parts.hostname or not has_port:
+        raise UnfitError(expected, came)
+    if parts.query or parts.fragment or not url.isprintable():
+        raise UnfitError(expected, came)
     if parts.username is not None or parts.password is not None:
         raise UnfitError("an address without user and password; a key belongs into api_key_file", "both")
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
