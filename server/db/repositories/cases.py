@@ -42,7 +42,8 @@ def revise(
         )
     elif edited_by is not None:
         kept.edited_by = edited_by
-    _show_customer(session, call_id, body)
+    if current is None or revision >= current.revision:
+        _show_customer(session, call_id, body)
 
 
 def _show_customer(session: Session, call_id: str, body: dict[str, Any]) -> None:

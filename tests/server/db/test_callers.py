@@ -118,6 +118,18 @@ async def test_a_field_that_was_emptied_finds_nobody_any_more(database: Database
     assert await found(database, customer_name="山田") == [(one, "name")]
 
 
+async def test_a_revision_that_comes_late_tells_nothing_of_the_caller(database: Database) -> None:
+    one = CallId(past_call(database, 1, {"demand": "返金"}, ended=False))
+    records = CallRecords(database)
+    records.append(one, [case_event(one, 2, 3, {"phone": "09011112222"})])
+    records.append(one, [case_event(one, 3, 2, {"phone": "09099998888"})])
+    last = ended_event(one, 4, 60_000)
+    records.append(one, [last])
+    records.ended(one, last)
+    assert await found(database, phone="09011112222") == [(one, "phone")]
+    assert await found(database, phone="09099998888") == []
+
+
 async def test_who_was_misheard_is_forgotten_with_the_field(database: Database) -> None:
     past_call(database, 1, {"phone": "09011112222"})
     finder = CallerFinder("now", in_database(database, 30))
