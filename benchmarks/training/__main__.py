@@ -1,11 +1,13 @@
 """Command line of the second opinion's training.
 
     python -m benchmarks.training train
+    python -m benchmarks.training train-demands
     python -m benchmarks.training evaluate benchmarks/corpus/utterances.dev.jsonl
 
 `train` writes the model beside its code (`assist/second_opinion`) and the figures of leaving one author out
 into `benchmarks/results/second-opinion.json`. `evaluate` runs the whole engine over labelled utterances, with
-rules alone and with the shipped opinion. README.md beside this says what is measured and how.
+rules alone and with the shipped opinion. `train-demands` writes the demand topics (`assist/demand_topics`).
+README.md beside this says what is measured and how.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from koemori.assist.demand_topics.load import BUILT_IN as DEMAND_TOPICS
 from koemori.assist.engine import AssistEngine
 from koemori.assist.playbooks.load import load_playbook
 from koemori.assist.playbooks.schema import Playbook
@@ -27,6 +30,7 @@ from koemori.audio.call import ChannelRole
 
 from benchmarks.training.card import write_model
 from benchmarks.training.corpus import CORPUS, Row, read_corpus, read_rows
+from benchmarks.training.demands import train_demands
 from benchmarks.training.figures import Decision, figures
 from benchmarks.training.fitting import fit_heads, quantised, read_sample
 from benchmarks.training.leaving_out import hold_out, join, left_out_figures
@@ -38,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     if chosen.command == "train":
         report = train(chosen.corpus, chosen.model, chosen.out)
+    elif chosen.command == "train-demands":
+        report = train_demands(chosen.corpus, chosen.model, datetime.now(UTC).date())
     else:
         report = evaluate(chosen.files, load_opinion(chosen.model))
     print(json.dumps(report, ensure_ascii=False, indent=1))
@@ -50,6 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     training = commands.add_parser("train", help="fit the model on the whole corpus and write it")
     training.add_argument("--corpus", type=Path, default=CORPUS)
     training.add_argument("--out", type=Path, default=RESULTS)
+    topics = commands.add_parser("train-demands", help="fit the topics of demands and write them")
+    topics.add_argument("--corpus", type=Path, default=CORPUS)
+    topics.add_argument("--model", type=Path, default=DEMAND_TOPICS, help="folder of card and weights")
     scoring = commands.add_parser("evaluate", help="score labelled utterances with and without the model")
     scoring.add_argument("files", type=Path, nargs="+")
     for command in (training, scoring):

@@ -13,13 +13,13 @@ from typing import Any, Final
 
 import numpy as np
 from koemori.assist.second_opinion.features import VERSION
-from koemori.assist.second_opinion.load import CARD, WEIGHTS
 from koemori.assist.second_opinion.model import Thresholds, Weights
+from koemori.assist.second_opinion.stored import CARD, WEIGHTS
 from numpy.typing import NDArray
 
 from benchmarks.training.corpus import Row
 
-MODEL_VERSION: Final = "2.0.0"
+MODEL_VERSION: Final = "2.1.0"
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 _ABOUT: Final = {
     "purpose": (
@@ -42,6 +42,7 @@ _ABOUT: Final = {
         "so its probabilities are those of such a mixture. It sees one utterance without the call. "
         "It has no idea of who is meant, so reports of another person's words are its commonest mistake."
     ),
+    "figures_note": "each author's rows as judged by a model that never read this author",
     "data_licence": "written for this project, fictional, as the project",
 }
 
@@ -56,33 +57,6 @@ def write_model(
     made_on: date,
 ) -> None:
     """Write `weights.npz` and `card.toml` into `directory`, byte for byte the same for the same model."""
-    raw = packed(weights)
-    (directory / WEIGHTS).write_bytes(raw)
-    sources = Counter(row.source for row in rows)
-    facts: dict[str, Any] = {
-        "name": "koemori second opinion",
-        "version": MODEL_VERSION,
-        "made_on": made_on.isoformat(),
-        "made_by": "python -m benchmarks.training train",
-        **_ABOUT,
-        "features_version": VERSION,
-        "sha256": hashlib.sha256(raw).hexdigest(),
-        "size_bytes": len(raw),
-        "playbook_version": playbook_version,
-        "heads": list(weights.heads),
-    }
-    lines = ["# The model's card. Written by training; the loader refuses weights that do not fit it.", ""]
-    lines += [f"{key} = {_toml(value)}" for key, value in facts.items()]
-    lines += _table("thresholds", {name: getattr(thresholds, name) for name in Thresholds.__slots__})
-    lines += _table("rows", dict(sorted(sources.items())))
-    lines += ["", "# Each author's rows as judged by a model that never read this author."]
-    for name, values in figures.items():
-        lines += _table(f"figures.{name}", values)
-    (directory / CARD).write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def packed(weights: Weights) -> bytes:
-    """The weights as a zip of arrays with fixed times, so that its digest depends on the numbers alone."""
     arrays: dict[str, NDArray[Any]] = {
         "vocabulary": weights.vocabulary,
         "rarity": weights.rarity,
@@ -93,6 +67,46 @@ def packed(weights: Weights) -> bytes:
         "joined_bias": np.array([weights.joined_bias], dtype=np.float32),
         "danger": weights.danger,
     }
+    facts: dict[str, Any] = {
+        "name": "koemori second opinion",
+        "version": MODEL_VERSION,
+        "made_on": made_on.isoformat(),
+        "made_by": "python -m benchmarks.training train",
+        **_ABOUT,
+        "playbook_version": playbook_version,
+        "heads": list(weights.heads),
+    }
+    tables = {
+        "thresholds": {name: getattr(thresholds, name) for name in Thresholds.__slots__},
+        "rows": dict(sorted(Counter(row.source for row in rows).items())),
+        **{f"figures.{name}": values for name, values in figures.items()},
+    }
+    store(directory, arrays, facts, tables)
+
+
+def store(
+    directory: Path,
+    arrays: Mapping[str, NDArray[Any]],
+    facts: Mapping[str, Any],
+    tables: Mapping[str, Mapping[str, float]],
+) -> None:
+    """Write arrays as weights, and the card with their digest; tables `figures.*` are of left-out rows."""
+    raw = packed(arrays)
+    (directory / WEIGHTS).write_bytes(raw)
+    fit = {
+        "features_version": VERSION,
+        "sha256": hashlib.sha256(raw).hexdigest(),
+        "size_bytes": len(raw),
+    }
+    lines = ["# The model's card. Written by training; the loader refuses weights that do not fit it.", ""]
+    lines += [f"{key} = {_toml(value)}" for key, value in {**facts, **fit}.items()]
+    for name, values in tables.items():
+        lines += _table(name, values)
+    (directory / CARD).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def packed(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """The arrays as a zip with fixed times, so that its digest depends on the numbers alone."""
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name, array in arrays.items():

@@ -17,8 +17,10 @@ from koemori.assist.playbooks.lexicon import Lexicon
 from koemori.assist.types import AGENT_SIDE, Category, Severity
 
 CORPUS: Final = Path(__file__).parents[1] / "corpus"
-AUTHORS: Final = ("a", "b", "c", "d", "e")
+AUTHORS: Final = ("a", "b", "c", "d", "e", "h")
 """Sets written after the rules, by authors who did not know them."""
+ADVERSARIAL: Final = "f"
+"""Rows on which an earlier model erred, and their neighbours: trained on, and no measure of anything."""
 LEXICON: Final = "lexicon"
 CALLS: Final = "calls"
 CUSTOMER_CODES: Final = frozenset(category.value for category in Category if category not in AGENT_SIDE)
@@ -27,7 +29,7 @@ _FILES: Final = {
     "review": ("review/utterances.review.jsonl", "review/utterances.second.jsonl"),
     **{
         author: (f"authored/utterances.{author}.jsonl", f"authored/heard.{author}.jsonl")
-        for author in AUTHORS
+        for author in (*AUTHORS, ADVERSARIAL)
     },
 }
 _NEEDS_CONTEXT: Final = frozenset({"context_required"})

@@ -1,7 +1,7 @@
 """How well the assist engine detects: utterances without context, and whole scripted calls.
 
 The corpus is a folder like `benchmarks/corpus`, whose README describes it: labelled utterances
-(`utterances*.jsonl`) and scripted calls (`calls/c*.json`). Alerts are findings of severity 2 or 3; severity 1
+(`utterances*.jsonl`) and scripted calls (`calls/*.json`). Alerts are findings of severity 2 or 3; severity 1
 is a grey zone and counted apart.
 """
 
@@ -284,10 +284,10 @@ def measure(corpus: Path, settings: AssistSettings) -> dict[str, Any]:
     opinion = load_opinion() if settings.second_opinion else None
     rows = [row for path in sorted(corpus.glob("utterances*.jsonl")) for row in read_rows(path)]
     calls = [
-        read_json(path, path.read_text(encoding="utf-8")) for path in sorted(corpus.glob("calls/c*.json"))
+        read_json(path, path.read_text(encoding="utf-8")) for path in sorted(corpus.glob("calls/*.json"))
     ]
     if not rows and not calls:
-        raise UnusableInputError(corpus.name, "a folder with utterances*.jsonl or calls/c*.json", "neither")
+        raise UnusableInputError(corpus.name, "a folder with utterances*.jsonl or calls/*.json", "neither")
     scored = {
         key: [score_call(call, playbook, key, opinion) for call in calls] for key in ("text", "text_asr")
     }

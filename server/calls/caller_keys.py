@@ -9,7 +9,8 @@ from typing import Any, Final
 from koemori.assist.types import MatchedBy
 from koemori.server.search.words import searchable
 
-_FEWEST_CHARACTERS: Final = 4
+_FEWEST: Final = {MatchedBy.PHONE: 9, MatchedBy.NUMBER: 4, MatchedBy.NAME: 1}
+"""Shorter keys join strangers: an extension, "0000"."""
 CASE_FIELDS: Final = {
     MatchedBy.PHONE: "phone",
     MatchedBy.NUMBER: "order_or_contract_number",
@@ -24,7 +25,7 @@ def keys_of(fields: Mapping[str, Any]) -> dict[MatchedBy, str]:
     for kind, name in CASE_FIELDS.items():
         value = _value(fields.get(name))
         key = _KEYS[kind](value) if value else ""
-        if key.strip() and (kind is MatchedBy.NAME or len(key) >= _FEWEST_CHARACTERS):
+        if len(key.strip()) >= _FEWEST[kind]:
             found[kind] = key
     return found
 
@@ -44,7 +45,9 @@ def name_key(name: str) -> str:
 def phone_key(number: str) -> str:
     """A telephone number as searched: digits only, and Japan's +81 written as the leading 0."""
     digits = "".join(str(int(char)) for char in number if char.isdecimal())
-    return "0" + digits[2:] if number.strip().startswith("+") and digits.startswith("81") else digits
+    if number.strip().startswith("+") and digits.startswith("81"):
+        return "0" + digits[2:].removeprefix("0")
+    return digits
 
 
 def _value(field: Any) -> str | None:

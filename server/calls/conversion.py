@@ -16,6 +16,7 @@ from koemori.assist.types import (
     EarlierCall,
     FieldValue,
     Guidance,
+    MatchedBy,
     Repetition,
 )
 from koemori.server.wire import (
@@ -104,14 +105,16 @@ def assist_to_wire(event: AssistEvent, head: EventHead, latency: WireStages | No
 
 
 def _earlier(call: EarlierCall) -> WireEarlierCall:
+    """What is shown of an earlier call; no words of one that only a name points to: it may be a stranger's."""
+    sure = call.matched_by is not MatchedBy.NAME
     return WireEarlierCall(
         call_id=call.call_id,
         started_on=call.started_on,
         matched_by=call.matched_by,
-        demand=call.demand,
+        demand=call.demand if sure else "",
         end_state=call.end_state,
         harassment_categories=call.harassment_categories,
-        promises=call.promises,
+        promises=call.promises if sure else "",
     )
 
 

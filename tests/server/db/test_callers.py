@@ -62,6 +62,11 @@ async def test_the_surest_match_is_named_and_each_call_comes_once(database: Data
     ]
 
 
+@pytest.mark.parametrize("phone", ["1001", "0000", "8190"])
+def test_an_extension_is_no_persons_number(phone: str) -> None:
+    assert keys_of({"phone": phone}) == {}
+
+
 async def test_live_old_and_unnamed_calls_are_left_out(database: Database) -> None:
     past_call(database, 0.1, {"phone": "09011112222"}, ended=False)
     past_call(database, 200, {"phone": "09011112222"})
