@@ -54,6 +54,10 @@ _FEWEST_KANA: Final = 3
 _PHONE_GROUPS: Final = re.compile(
     r"0[5789]0-\d{4}-\d{4}|0\d-\d{4}-\d{4}|0\d{2}-\d{3}-\d{4}|0\d{3}-\d{2}-\d{4}"
 )
+_WITHOUT_ZERO: Final = re.compile(
+    r"[5789]0-[0-9]{4}-[0-9]{4}|[36]-[1-9][0-9]{3}-[0-9]{4}"
+    r"|(?:1[15789]|2[2-9]|4[2-9]|5[2-9]|7[2-9]|8[2-9]|9[2-9])-[1-9][0-9]{2}-[0-9]{4}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,11 @@ class DigitRun:
     def digits(self) -> str:
         """All groups as one string."""
         return "".join(self.groups)
+
+    @property
+    def lacks_zero(self) -> bool:
+        """Whether these are a phone number's groups but for its first zero: 「八十の1111の2301」."""
+        return bool(_WITHOUT_ZERO.fullmatch("-".join(self.groups)))
 
 
 @lru_cache(maxsize=256)
@@ -106,6 +115,11 @@ def _split_repetition(run: DigitRun, normal: str) -> list[DigitRun]:
 
 def _split_phone(run: DigitRun) -> list[DigitRun]:
     """A number and a phone number said in one breath, 「6670、080の7777の8809」, are two runs."""
+    for place in range(len(run.groups) - 2):
+        part = _part(run, place, place + 3)
+        if part.lacks_zero:
+            before, after = _part(run, 0, place), _part(run, place + 3, len(run.groups))
+            return [each for each in (before, part, after) if each.groups]
     for place, group in enumerate(run.groups):
         for cut in range(len(group)):
             phone = (group[cut:], *run.groups[place + 1 :])
@@ -114,6 +128,12 @@ def _split_phone(run: DigitRun) -> list[DigitRun]:
                 begin = run.starts[place] + cut
                 return [DigitRun(rest, run.start, begin), DigitRun(phone, begin, run.end)]
     return [run]
+
+
+def _part(run: DigitRun, first: int, last: int) -> DigitRun:
+    """Groups `first` to before `last`; it ends where the next group begins."""
+    starts = (*run.starts, run.end)
+    return DigitRun(run.groups[first:last], starts[first], starts[last], run.starts[first:last])
 
 
 def _katakana(text: str) -> str:

@@ -22,7 +22,7 @@ import os
 import time
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +31,7 @@ from koemori.models.errors import TranscriptionError
 from koemori.models.ports import Effort, TranscriptionRequest
 from koemori.models.rescoring import Rescorer
 from koemori.models.scored_words import HeardText, TextScore, with_vocabulary
+from koemori.models.spoken_numbers import READING_PROMPTS, holds_number, with_numbers
 from koemori.models.trim import LANGUAGE, read_trim_note
 from koemori.models.trimmed_whisper import TrimmedWhisper
 from koemori.models.types import Hypothesis, Word, WorkTime
@@ -75,6 +76,8 @@ class WhisperConfig:
         tokens_margin: See above.
         timed_partial_ms: From this length on the words of a partial are aligned too, not spread evenly.
         retry_compression_ratio: Above this a final is a loop and is decoded again in 30 s.
+        reads_numbers: Whether Japanese finals with numbers in them are decoded again as spoken
+            (`koemori.models.spoken_numbers`), when there is time.
     """
 
     compute_type: str = "int8"
@@ -90,6 +93,7 @@ class WhisperConfig:
     tokens_margin: int = 8
     timed_partial_ms: int = 9000
     retry_compression_ratio: float = 2.4
+    reads_numbers: bool = True
 
 
 @dataclass(slots=True, eq=False)
@@ -243,6 +247,9 @@ class WhisperTranscriber:
         loops = [row for row in rows if row.request.final and row.compression_ratio > most]
         whole = [place for place, row in enumerate(rows) if row not in loops]
         self._take_vocabulary(rows, whole, encoded, tokenizer)
+        if effort is Effort.FULL and self._config.reads_numbers and tokenizer.language_code == LANGUAGE:
+            for place in whole:
+                self._read_numbers(rows, place, encoded, tokenizer)
         for row in loops:
             encoded = self._encode([row], _MOST_FRAMES)
             self._write([row], encoded, tokenizer, Effort.FULL)
@@ -318,6 +325,17 @@ class WhisperTranscriber:
             order, with_vocabulary(self._rescorer, list(heard.values()), score), strict=True
         ):
             rows[place].words = words
+
+    def _read_numbers(self, rows: list[_Row], place: int, encoded: Any, tokenizer: Any) -> None:
+        """Put numbers as they were spoken into a final that holds some."""
+        row = rows[place]
+        if not row.request.final or not holds_number(row.text):
+            return
+        alone = self._copies(rows, [place], encoded)
+        readings = [_Row(replace(row.request, prompt=prompt)) for prompt in READING_PROMPTS]
+        for reading in readings:
+            self._write([reading], alone, tokenizer, Effort.FULL)
+        row.words = with_numbers(row.words, [reading.words for reading in readings])
 
     def _scores(
         self, rows: list[_Row], asked: list[tuple[int, str]], encoded: Any, tokenizer: Any

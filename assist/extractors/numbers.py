@@ -210,7 +210,7 @@ def _plain_number(run: DigitRun, before: str, after: str, asked: bool) -> bool:
         return False
     if run.digits.startswith("0") and len(run.digits) in (10, 11):
         return False
-    if _LOST_ZERO.fullmatch("-".join(run.groups)) and not _CALLED.search(before[-18:]):
+    if (run.lacks_zero or _LOST_ZERO.fullmatch("-".join(run.groups))) and not _CALLED.search(before[-18:]):
         return False
     tail = before[-18:]
     if _NOT_OURS.search(tail):

@@ -28,6 +28,11 @@ _OUT: Final = re.compile(r"^(?:の番号)?(?:から|より|へ|に(?!間違)|ま
 """What the agent gives out: 「…からお電話いたします」, 「…へおかけください」."""
 _OUR_NUMBERS: Final = ("0120", "0570", "0800")
 _MOBILE: Final = ("070", "080", "090", "050", "020")
+_ZERO_ADDED: Final = 0.6
+"""Who reads 「080」 as 「八十」 says no zero; the groups tell, but not for certain."""
+_ANOTHER: Final = re.compile(
+    r"(?:注文|契約|予約|伝票|受付|会員|登録|お?客様|証券|診察券|製造|品番|型番)[^、。電]{0,8}$"
+)
 _LETTER_BEFORE: Final = re.compile(r"[A-Za-zＡ-Ｚａ-ｚ]の?$")
 
 
@@ -46,8 +51,16 @@ class PhoneExtractor:
         """Look for a whole number, or the next part of one, in the newest utterance."""
         runs = [run for run in digit_runs(heard.text) if not _LETTER_BEFORE.search(heard.text[: run.start])]
         whole = [run for run in [*runs, *_mended(runs, heard.text)] if _is_phone(run.digits)]
+        lacking = [
+            DigitRun((f"0{run.groups[0]}", *run.groups[1:]), run.start, run.end)
+            for run in runs
+            if run.lacks_zero and not _ANOTHER.search(heard.text[: run.start])
+        ]
         if heard.speaker is ChannelRole.AGENT:
-            return self._read_back(heard, whole)
+            return self._read_back(heard, whole or lacking)
+        if lacking and not whole and self._value is None:
+            self._forget_parts()
+            return [self._propose(lacking[-1], (heard.utterance_id,), _ZERO_ADDED)]
         if whole:
             denied = self._value is not None and DENIAL.search(fold(heard.text).text)
             self._forget_parts()

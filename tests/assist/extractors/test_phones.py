@@ -109,3 +109,28 @@ def test_a_slip_of_the_tongue_is_mended_within_the_utterance() -> None:
 
 def test_the_number_the_agent_calls_from_is_not_the_customers() -> None:
     assert phone(("a", "私どもからは03の1234の5678からお電話いたします。ご確認ください")) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "number"),
+    [
+        ("オノデラ 80の1111の2301 契約番号は77120", "080-1111-2301"),
+        ("乗6670、80の7777の8809", "080-7777-8809"),
+        ("電話は、3の3333の4403。", "03-3333-4403"),
+        ("小肌。92の101の1113の8080。", "092-101-1113"),
+    ],
+)
+def test_a_zero_that_nobody_says_is_added_with_less_confidence(said: str, number: str) -> None:
+    proposal = read(PhoneExtractor(CallFacts("c"), shipped_playbook()), ASKED, ("c", said))["phone"]
+    assert (proposal.value, proposal.confidence) == (number, 0.6)
+
+
+@pytest.mark.parametrize("said", ["6の3030の315", "伝票番号は92の101の1113です", "80の5、1510の1517"])
+def test_groups_that_are_none_of_a_phone_number_get_no_zero(said: str) -> None:
+    assert phone(ASKED, ("c", said)) is None
+
+
+def test_a_zero_said_when_the_agent_reads_back_confirms_the_number() -> None:
+    script = [("c", "80の1111の2301です"), ("a", "080の1111の2301でございますね")]
+    proposal = read(PhoneExtractor(CallFacts("c"), shipped_playbook()), ASKED, *script)["phone"]
+    assert (proposal.value, proposal.confidence) == ("080-1111-2301", 0.9)
