@@ -14,7 +14,8 @@ from typing import Final
 
 from koemori.assist.alerts import is_harassment
 from koemori.assist.context import CallView
-from koemori.assist.demands import DemandReader, alike
+from koemori.assist.demand_topics import load_demand_topics
+from koemori.assist.demands import Demand, DemandReader
 from koemori.assist.playbooks.lexicon import Lexicon
 from koemori.assist.types import (
     Alert,
@@ -44,7 +45,7 @@ class AcrossCallsDetector:
     name = "across_calls"
 
     def __init__(self, facts: CallFacts, lexicon: Lexicon) -> None:
-        self._demands = DemandReader(lexicon)
+        self._demands = DemandReader(lexicon, load_demand_topics())
         self._calls_for_alert = lexicon.clock.repeat_call_count
         self._linked: set[str] = set()
         self._links = 0
@@ -53,10 +54,10 @@ class AcrossCallsDetector:
         """The link, and the alert, when this utterance makes a demand of an earlier call."""
         if not isinstance(event, Heard) or event.speaker is ChannelRole.AGENT or not call.earlier:
             return []
-        topics = self._demands.topics(event.text)
-        if not self._demands.is_demand(event.text, topics):
+        demand = self._demands.read(event.text)
+        if not demand.made:
             return []
-        same = tuple(earlier for earlier in call.earlier if self._same(event.text, topics, earlier))
+        same = tuple(earlier for earlier in call.earlier if self._same(demand, earlier))
         if all(earlier.call_id in self._linked for earlier in same):
             return []
         self._linked |= {earlier.call_id for earlier in same}
@@ -66,10 +67,8 @@ class AcrossCallsDetector:
         alert = self._alert(event, same)
         return [link] if alert is None else [link, alert]
 
-    def _same(self, text: str, topics: frozenset[str], earlier: EarlierCall) -> bool:
-        if not earlier.demand:
-            return False
-        return bool(topics & self._demands.topics(earlier.demand)) or alike(text, earlier.demand)
+    def _same(self, demand: Demand, earlier: EarlierCall) -> bool:
+        return bool(earlier.demand) and self._demands.same(demand, self._demands.read(earlier.demand))
 
     def _alert(self, event: Heard, same: Sequence[EarlierCall]) -> Alert | None:
         certain = [earlier for earlier in same if earlier.matched_by is not MatchedBy.NAME]

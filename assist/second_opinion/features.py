@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from zlib import crc32
 
@@ -46,8 +47,9 @@ class Features:
     ends: NDArray[np.int32]
 
 
+@lru_cache(maxsize=64)
 def features_of(text: str) -> Features:
-    """The n-grams of an utterance; none for one without a word character."""
+    """The n-grams of an utterance; none for one without a word character. The last results are cached."""
     analysis = analyze(text)
     grams: list[int] = []
     groups: list[int] = []

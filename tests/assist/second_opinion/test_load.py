@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from koemori.assist.errors import OpinionError
 from koemori.assist.second_opinion import load_opinion
-from koemori.assist.second_opinion.load import BUILT_IN, CARD, WEIGHTS
+from koemori.assist.second_opinion.load import BUILT_IN
+from koemori.assist.second_opinion.stored import CARD, WEIGHTS
 
 pytestmark = pytest.mark.unit
 
