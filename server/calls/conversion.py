@@ -105,7 +105,7 @@ def assist_to_wire(event: AssistEvent, head: EventHead, latency: WireStages | No
 
 
 def _earlier(call: EarlierCall) -> WireEarlierCall:
-    """What is shown of an earlier call; no words of one that only a name points to: it may be a stranger's."""
+    """What is shown of an earlier call; no words where only a name fits: it may be a stranger's."""
     sure = call.matched_by is not MatchedBy.NAME
     return WireEarlierCall(
         call_id=call.call_id,
