@@ -25,7 +25,7 @@ const DUE: LadderState = {
   awaits_approval: true,
 };
 
-const call = (ladder: LadderState | null): CallSummary => ({
+const call = (ladder: LadderState | null, alertMs = 110_000): CallSummary => ({
   call_id: CALL,
   state: "live",
   started_at: "2026-04-01T01:00:00Z",
@@ -38,21 +38,22 @@ const call = (ladder: LadderState | null): CallSummary => ({
   customer_name: "小野寺",
   severity: 2,
   harassment_categories: ["verbal_abuse"],
-  last_alert: { category: "verbal_abuse", severity: 2, quote: "このバカ", at_ms: 110_000 },
+  last_alert: { category: "verbal_abuse", severity: 2, quote: "このバカ", at_ms: alertMs },
   help_requested_at: null,
   recording_id: null,
   assistance: null,
   ladder,
 });
 
-const show = (ladder: LadderState | null) =>
-  render(
-    <QueryClientProvider client={new QueryClient({ defaultOptions: { queries: { retry: false } } })}>
-      <MantineProvider env="test">
-        <Ladder call={call(ladder)} />
-      </MantineProvider>
-    </QueryClientProvider>,
-  );
+const queries = new QueryClient({ defaultOptions: { queries: { retry: false } } });
+const board = (ladder: LadderState | null, alertMs?: number) => (
+  <QueryClientProvider client={queries}>
+    <MantineProvider env="test">
+      <Ladder call={call(ladder, alertMs)} />
+    </MantineProvider>
+  </QueryClientProvider>
+);
+const show = (ladder: LadderState | null, alertMs?: number) => render(board(ladder, alertMs));
 
 /** Answers the approval with this status and records what was asked. */
 function serve(status: number, body: object): string[] {
@@ -96,6 +97,28 @@ describe("approving that a call is ended", () => {
     await userEvent.click(screen.getByTestId("approve-confirm"));
     expect(await screen.findByRole("alert")).toHaveTextContent("いま承認の段階にありません");
     expect(screen.getByTestId("approve-confirm")).toBeDisabled();
+  });
+
+  test("does not vanish under the hand of who reads it when somebody else approves", async () => {
+    serve(201, {});
+    const { rerender } = show(DUE);
+    await userEvent.click(screen.getByTestId("approve-ending"));
+    rerender(board({ ...DUE, awaits_approval: false }));
+    expect(screen.getByTestId("approval-dialog")).toHaveTextContent("いま承認の段階にありません");
+    expect(screen.getByTestId("approve-confirm")).toBeDisabled();
+    expect(screen.queryByTestId("approve-ending")).toBeNull();
+  });
+
+  test.each([
+    [110_000, "終話の予告の後のお客様の言葉: このバカ 1:50", false],
+    [70_000, "お客様の言葉(終話の予告より前): このバカ 1:10", true],
+  ])("says whether the caller went on after the announcement (%d)", async (alertMs, words, isQuiet) => {
+    serve(201, {});
+    show(DUE, alertMs);
+    await userEvent.click(screen.getByTestId("approve-ending"));
+    const dialog = screen.getByTestId("approval-dialog");
+    expect(dialog).toHaveTextContent(words);
+    expect(dialog.textContent.includes("まだ警告にあたる言葉がありません")).toBe(isQuiet);
   });
 
   test("is offered only where the ladder stands there", () => {

@@ -1,10 +1,10 @@
 import { MantineProvider } from "@mantine/core";
-import { render, screen } from "@testing-library/react";
+import { render, screen, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { describe, expect, test, vi } from "vitest";
 import { CallSummary } from "../src/desk/CallSummary";
 import type { CaseRevision } from "../src/api/events";
-import { CALL, field } from "./events";
+import { CALL, field, utterance } from "./events";
 
 const RECORD: CaseRevision = {
   v: 1,
@@ -32,7 +32,12 @@ const RECORD: CaseRevision = {
 const show = (record: CaseRevision | null, isLive: boolean, onShow = vi.fn()) => {
   render(
     <MantineProvider>
-      <CallSummary record={record} isLive={isLive} onShow={onShow} />
+      <CallSummary
+        record={record}
+        utterances={[utterance({ seq: 1, text: "ルーターがつながらない" })]}
+        isLive={isLive}
+        onShow={onShow}
+      />
     </MantineProvider>,
   );
   return onShow;
@@ -53,7 +58,16 @@ describe("the call in short", () => {
 
   test("names a tag of another playbook in that playbook's words", () => {
     show(RECORD, false);
-    expect(screen.getByText("品質不良、社内の区分")).toBeVisible();
+    expect(screen.getByText("品質不良").closest("dd")).toHaveTextContent("品質不良、社内の区分");
+  });
+
+  test("shows the words that a tag comes from, and leads to them", async () => {
+    const onShow = show(RECORD, false);
+    const tag = screen.getByRole("button", { name: "品質不良" });
+    expect(tag).toHaveAttribute("title", "0:01 ルーターがつながらない");
+    await userEvent.click(tag);
+    expect(onShow.mock.calls).toEqual([["u1"]]);
+    expect(within(screen.getByTestId("record-keeping")).queryByRole("button")).toBeNull();
   });
 
   test("says why a record has to be kept, and when nobody decides", () => {

@@ -68,7 +68,7 @@ describe("a review of an alert", () => {
 
   test("supports the alert", () => {
     show({ [found.alert_id]: review(4, "harassment") });
-    expect(screen.getByTestId("alert-review")).toHaveTextContent("妥当");
+    expect(screen.getByTestId("alert-review")).toHaveTextContent("支持");
   });
 
   test("is not there where nobody was asked", () => {

@@ -35,17 +35,27 @@ export function Ladder({ call }: Props) {
   );
 }
 
-/** The supervisor's button, shown only where the ladder stands at the approval. */
+/**
+ * The supervisor's button, shown only where the ladder stands at the approval. A dialog that was opened stays when the
+ * call goes on: it must not vanish under the hand of whoever reads it.
+ */
 export function ApproveEnding({ call }: Props) {
   const { t } = useTranslation();
   const [opened, setOpened] = useState(false);
   const ladder = call.ladder;
-  if (ladder == null || !ladder.awaits_approval) return null;
+  if (ladder == null) return null;
   return (
     <>
-      <Button size="md" onClick={() => setOpened(true)} data-testid="approve-ending">
-        {t("board.approval.button")}
-      </Button>
+      {ladder.awaits_approval && (
+        <Button
+          className={classes.approve ?? ""}
+          size="md"
+          onClick={() => setOpened(true)}
+          data-testid="approve-ending"
+        >
+          {t("board.approval.button")}
+        </Button>
+      )}
       {opened && <Confirmation call={call} ladder={ladder} onClose={() => setOpened(false)} />}
     </>
   );
@@ -64,7 +74,8 @@ function Confirmation({ call, ladder, onClose }: Props & { ladder: LadderState; 
     },
   });
   const labelOf = (step: string) => playbook?.ladder.find((rung) => rung.id === step)?.label ?? step;
-  const refused = approving.error instanceof ApiProblem && approving.error.code === "approval-not-due";
+  const isRefused = approving.error instanceof ApiProblem && approving.error.code === "approval-not-due";
+  const isOver = isRefused || (!ladder.awaits_approval && !approving.isPending);
   const who = [call.agent_name ?? call.agent_id, call.customer_name ?? call.customer_number];
   return (
     <Modal
@@ -86,16 +97,14 @@ function Confirmation({ call, ladder, onClose }: Props & { ladder: LadderState; 
               </li>
             ))}
         </ol>
-        {call.last_alert !== null && (
-          <p>
-            {t("board.approval.last")}: <q className={classes.words}>{call.last_alert.quote}</q>{" "}
-            <small>{clock(call.last_alert.at_ms)}</small>
-          </p>
-        )}
+        <LastWords
+          alert={call.last_alert}
+          announcedMs={Math.max(0, ...ladder.done.map((step) => step.at_ms))}
+        />
         <p className={classes.soft}>{t("board.approval.kept")}</p>
-        {approving.error !== null && (
+        {(isOver || approving.error !== null) && (
           <p role="alert" className={classes.refused}>
-            {refused ? t("board.approval.not_due") : problemText(approving.error)}
+            {isOver ? t("board.approval.not_due") : problemText(approving.error)}
           </p>
         )}
         <Group justify="flex-end" mt="md">
@@ -105,7 +114,7 @@ function Confirmation({ call, ladder, onClose }: Props & { ladder: LadderState; 
           <Button
             onClick={() => approving.mutate()}
             loading={approving.isPending}
-            disabled={refused}
+            disabled={isOver}
             data-testid="approve-confirm"
           >
             {t("board.approval.confirm")}
@@ -113,5 +122,22 @@ function Confirmation({ call, ladder, onClose }: Props & { ladder: LadderState; 
         </Group>
       </div>
     </Modal>
+  );
+}
+
+/** What the caller said last that raised an alert, and whether that was after the end had been announced. */
+function LastWords({ alert, announcedMs }: { alert: CallSummary["last_alert"]; announcedMs: number }) {
+  const { t } = useTranslation();
+  const isSince = alert !== null && alert.at_ms > announcedMs;
+  return (
+    <>
+      {alert !== null && (
+        <p>
+          {t(isSince ? "board.approval.since" : "board.approval.before")}:{" "}
+          <q className={classes.words}>{alert.quote}</q> <small>{clock(alert.at_ms)}</small>
+        </p>
+      )}
+      {!isSince && <p>{t("board.approval.quiet")}</p>}
+    </>
   );
 }

@@ -46,11 +46,11 @@ export function BoardCallPage() {
   return (
     <div className={classes.page}>
       <TopBar title={<CallTitle about={about} call={call} />}>
-        <VoiceChip call={call} line={line} />
         <Link to="/board" className={classes.back} data-testid="back-to-board">
           ← {t("board.back")}
         </Link>
         <span className={classes.duration}>{clock(durationMs)}</span>
+        <VoiceChip call={call} line={line} />
         <span className={classes.grow} />
         <LineDot line={line} latency={call.ended === null ? latency : null} />
         <LanguageSwitch />

@@ -76,7 +76,9 @@ function LiveCall({ call, nowMs }: { call: CallSummary; nowMs: number }) {
         <span className={classes.quote} title={call.last_alert?.quote}>
           {call.last_alert !== null && (
             <>
-              <small>{codeWord(t, "category", call.last_alert.category)}</small>
+              <small>
+                {clock(call.last_alert.at_ms)} {codeWord(t, "category", call.last_alert.category)}
+              </small>
               <q>{call.last_alert.quote}</q>
             </>
           )}

@@ -54,7 +54,6 @@ export function CallBar(props: BarProps) {
   const recording = isKnown ? recordingState(call, callMs) : "unknown";
   return (
     <>
-      <VoiceChip call={call} line={line} />
       {about?.queue != null && (
         <span className={classes.queue} title={`${t("desk.queue")}: ${about.queue}`} data-testid="queue">
           {about.queue}
@@ -72,6 +71,7 @@ export function CallBar(props: BarProps) {
           {t(`desk.recording.${recording}`)}
         </span>
       </Tooltip>
+      <VoiceChip call={call} line={line} />
       <span className={classes.grow} />
       {others.map((other) => (
         <Button

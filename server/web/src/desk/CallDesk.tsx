@@ -1,10 +1,11 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { getCall } from "../api/endpoints";
+import type { Guidance } from "../api/events";
 import type { CallSummary } from "../api/types";
 import { Conversation } from "../live/Conversation";
 import { useCall, useDesk, useDeskLine } from "../live/DeskLineContext";
-import { emptyCall } from "../live/callState";
+import { emptyCall, type CallState } from "../live/callState";
 import { TopBar } from "../ui/TopBar";
 import { useKeys } from "../ui/useKeys";
 import { useNow } from "../ui/useNow";
@@ -46,13 +47,13 @@ export function CallDesk({ callId, summary, others, unsaved, onOpen, onDone }: P
   const [latest, setLatest] = useState(0);
   const [keysShown, setKeysShown] = useState(false);
   const [turned, setTurned] = useState({ top: "", by: 0 });
-  const cards = standingCards(call, callMs);
+  const isLive = call.ended === null && about?.state !== "ended";
+  const cards = cardsNow(call, callMs, isLive);
   // A new card comes up by itself; the agent's own turning of cards counts from the newest.
   const topId = cards[0]?.guidance_id ?? "";
   const by = turned.top === topId ? turned.by : 0;
   const nextCard = () => setTurned({ top: topId, by: by + 1 });
   const show = (utteranceId: string) => setFocus({ utteranceId, nonce: Date.now() });
-  const isLive = call.ended === null && about?.state !== "ended";
   const help = useHelp(callId, about);
 
   useKeys([
@@ -98,6 +99,11 @@ export function CallDesk({ callId, summary, others, unsaved, onOpen, onDone }: P
       <KeysDialog opened={keysShown} onClose={() => setKeysShown(false)} />
     </div>
   );
+}
+
+/** The cards that still hold; once the call is over there is nobody left to say them to. */
+function cardsNow(call: CallState, callMs: number, isLive: boolean): Guidance[] {
+  return isLive ? standingCards(call, callMs) : [];
 }
 
 /** Puts the cursor into the next empty field of the case, after the one it is in. */

@@ -1,6 +1,8 @@
 import type { TFunction } from "i18next";
 import { useTranslation } from "react-i18next";
-import type { CaseRevision } from "../api/events";
+import { Fragment, type ReactNode } from "react";
+import type { CaseRevision, Utterance } from "../api/events";
+import { clock } from "../i18n/format";
 import classes from "./Case.module.css";
 
 const PARTS = ["matter", "course", "demand", "response", "promises"] as const;
@@ -10,16 +12,17 @@ type Keeping = NonNullable<CaseRevision["record_keeping"]>;
 
 interface Props {
   record: CaseRevision | null;
+  utterances: readonly Utterance[];
   isLive: boolean;
   onShow: (utteranceId: string) => void;
 }
 
 /** The call in short once it is over: five parts in words that were spoken, its tags, and what to keep. */
-export function CallSummary({ record, isLive, onShow }: Props) {
-  return isLive || record === null ? null : <Told record={record} onShow={onShow} />;
+export function CallSummary({ record, utterances, isLive, onShow }: Props) {
+  return isLive || record === null ? null : <Told record={record} utterances={utterances} onShow={onShow} />;
 }
 
-function Told({ record, onShow }: { record: CaseRevision; onShow: Props["onShow"] }) {
+function Told({ record, utterances, onShow }: Omit<Props, "isLive" | "record"> & { record: CaseRevision }) {
   const { t } = useTranslation();
   const summary = record.summary ?? {};
   const tags = record.tags ?? [];
@@ -45,23 +48,57 @@ function Told({ record, onShow }: { record: CaseRevision; onShow: Props["onShow"
           );
         })}
         {TAG_KINDS.map((kind) => {
-          const words = tags.filter((tag) => tag.kind === kind).map((tag) => tagWord(t, kind, tag));
-          if (words.length === 0) return null;
+          const found = tags.filter((tag) => tag.kind === kind);
+          if (found.length === 0) return null;
           return (
             <Part key={kind} name={t(`desk.summary.kind.${kind}`)}>
-              {words.join(t("common.comma"))}
+              {found.map((tag, at) => (
+                <Fragment key={tag.id}>
+                  {at > 0 && t("common.comma")}
+                  <Sourced ids={tag.utterance_ids} utterances={utterances} onShow={onShow}>
+                    {tagWord(t, kind, tag)}
+                  </Sourced>
+                </Fragment>
+              ))}
             </Part>
           );
         })}
         <Part name={t("desk.summary.keeping")}>
-          <span data-testid="record-keeping">{keepingWord(t, keeping)}</span>
+          <span data-testid="record-keeping">
+            <Sourced ids={keeping?.utterance_ids ?? []} utterances={utterances} onShow={onShow}>
+              {keepingWord(t, keeping)}
+            </Sourced>
+          </span>
         </Part>
       </dl>
     </section>
   );
 }
 
-function Part({ name, children }: { name: string; children: React.ReactNode }) {
+interface SourcedProps {
+  ids: readonly string[];
+  utterances: readonly Utterance[];
+  onShow: Props["onShow"];
+  children: string;
+}
+
+/** A word that leads to what was said for it, and shows it when pointed at; plain where nothing was said for it. */
+function Sourced({ ids, utterances, onShow, children }: SourcedProps) {
+  const source = utterances.find((utterance) => ids.includes(utterance.utterance_id));
+  if (source === undefined) return children;
+  return (
+    <button
+      type="button"
+      className={classes.sourced}
+      title={`${clock(source.start_ms)} ${source.text}`}
+      onClick={() => onShow(source.utterance_id)}
+    >
+      {children}
+    </button>
+  );
+}
+
+function Part({ name, children }: { name: string; children: ReactNode }) {
   return (
     <>
       <dt>{name}</dt>

@@ -1,9 +1,9 @@
 import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { getCase } from "../api/endpoints";
-import { CASE_FIELDS, type CaseField as FieldName } from "../api/events";
+import { CASE_FIELDS, type CaseField as FieldName, type History } from "../api/events";
 import { clock } from "../i18n/format";
 import type { CallState } from "../live/callState";
 import { fieldView, type EditState, type FieldView } from "../live/caseEdits";
@@ -27,11 +27,16 @@ export function CasePane({ callId, call, edits, isLive, onShow, onDone }: Props)
   const { t } = useTranslation();
   const line = useDeskLine();
   const [pointed, setPointed] = useState<FieldName | null>(null);
+  const past = useRef<HTMLElement>(null);
   const record = call.caseRevision;
   useStoredCase(callId, call);
   return (
     <section className={classes.pane} aria-label={t("desk.case.title")}>
-      <h2 className={classes.heading}>{isLive ? t("desk.case.title") : t("desk.idle.after_call")}</h2>
+      <Head
+        isLive={isLive}
+        history={call.history}
+        onEarlier={() => past.current?.scrollIntoView({ block: "start" })}
+      />
       <form
         className={classes.form}
         data-testid="case-form"
@@ -71,8 +76,8 @@ export function CasePane({ callId, call, edits, isLive, onShow, onDone }: Props)
           <dt>{t("desk.case.manner")}</dt>
           <dd data-testid="manner">{codeWord(t, "manner", record?.manner ?? "calm")}</dd>
         </dl>
-        <CallSummary record={record} isLive={isLive} onShow={onShow} />
-        <PastCalls history={call.history} />
+        <CallSummary record={record} utterances={call.utterances} isLive={isLive} onShow={onShow} />
+        <PastCalls history={call.history} ref={past} />
       </form>
       <SourceStrip
         call={call}
@@ -82,6 +87,28 @@ export function CasePane({ callId, call, edits, isLive, onShow, onDone }: Props)
       />
       <Footer edits={edits} isLive={isLive} onSave={() => line.save(callId)} onDone={onDone} />
     </section>
+  );
+}
+
+interface HeadProps {
+  isLive: boolean;
+  history: History | null;
+  onEarlier: () => void;
+}
+
+/** The title, and that there were earlier calls: on a small screen their list lies below what is seen. */
+function Head({ isLive, history, onEarlier }: HeadProps) {
+  const { t } = useTranslation();
+  const earlierCount = history?.earlier_calls.length ?? 0;
+  return (
+    <header className={classes.headingRow}>
+      <h2 className={classes.heading}>{t(isLive ? "desk.case.title" : "desk.idle.after_call")}</h2>
+      {earlierCount > 0 && (
+        <button type="button" className={classes.link} onClick={onEarlier} data-testid="to-past-calls">
+          {t("desk.case.past.show", { count: earlierCount })}
+        </button>
+      )}
+    </header>
   );
 }
 

@@ -46,7 +46,7 @@ export function GuidancePane({ call, edits, cards, index, isLive, onNext, onShow
           />
         ) : (
           <div className={classes.calm} data-testid="guidance-none">
-            <p>{t("desk.guidance.none")}</p>
+            <p>{t(isLive ? "desk.guidance.none" : "desk.guidance.over")}</p>
             {isLive && <p className={classes.soft}>{t("desk.guidance.none_more")}</p>}
           </div>
         )}

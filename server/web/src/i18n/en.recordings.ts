@@ -99,7 +99,12 @@ export const enRecordings: RecordingsMessages = {
   custody: {
     title: "Who touched it, and when",
     none: "Nobody has opened it yet.",
-    action: { play: "Listened", verify: "Checked", export: "Exported", reuse: "Reused without personal data" },
+    action: {
+      play: "Listened",
+      verify: "Checked",
+      export: "Exported",
+      reuse: "Reused without personal data",
+    },
     reads: "read {{count}} times",
   },
   not_proven: {

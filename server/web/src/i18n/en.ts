@@ -97,8 +97,8 @@ export const en: Messages = {
   voice: {
     raised: "Raised voice",
     level: "{{db}} dB",
-    pitch: "{{semitones}} st",
-    help: "Loudness and pitch against the caller's own first 30 seconds of speech, since {{since}}. Says nothing of feelings.",
+    pitch: "Pitch {{semitones}} semitones.",
+    help: "Loudness against the caller's own first 30 seconds of speech, since {{since}}. Says nothing of feelings.",
   },
   desk: {
     title: "Agent desk",
@@ -153,6 +153,7 @@ export const en: Messages = {
     guidance: {
       title: "What to say now",
       none: "No guidance at the moment.",
+      over: "The call is over.",
       none_more: "Hear the customer out and check the facts.",
       earlier: "Earlier guidance",
       why: "Why",
@@ -213,6 +214,8 @@ export const en: Messages = {
           name: "same name only, may be somebody else",
         },
         no_demand: "no demand on record",
+        detected: "Detected: {{words}}",
+        show: "See earlier calls ({{count}})",
         promised: "Promised: {{text}}",
       },
       source_hint: "Point at a field to see the words it comes from.",
@@ -366,7 +369,9 @@ export const en: Messages = {
       button: "Approve ending",
       title: "Approve ending the call",
       intro: "You approve that the agent hangs up. Said on the line so far:",
-      last: "The caller's words since",
+      since: "The caller's words since the announcement",
+      before: "The caller's words, before the announcement",
+      quiet: "Since the announcement nothing was said that calls for a warning.",
       kept: "The agent is then shown the words to end the call. Your name and the time stay with the call.",
       confirm: "Approve",
       cancel: "Cancel",

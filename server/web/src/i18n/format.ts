@@ -61,6 +61,13 @@ export function dayAndTime(iso: string, language: string, now = new Date()): str
   }).format(at);
 }
 
+/** A day without a time, `2026-04-01`, wherever the reader is. */
+export function calendarDay(day: string, language: string): string {
+  return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeZone: "UTC" }).format(
+    new Date(`${day}T00:00:00Z`),
+  );
+}
+
 /** A share of one as per cent, `81`. */
 export function percent(share: number): string {
   return String(Math.round(share * 100));

@@ -52,7 +52,7 @@ export function Conversation({ call, focus, toLatest, children }: Props) {
   const goToEnd = () => setFollowing(true);
   useLayoutEffect(() => {
     if (following && box.current !== null) box.current.scrollTop = box.current.scrollHeight;
-  }, [following, items, call.partials, call.ended, call.assistance]);
+  }, [following, items, repeats, call.speakers, call.reviews, call.partials, call.ended, call.assistance]);
   useEffect(() => {
     if (focus === null) return;
     const row = box.current?.querySelector(`[data-utterance-id="${CSS.escape(focus.utteranceId)}"]`);

@@ -96,9 +96,9 @@ interface Region {
   endMs: number;
 }
 
-/** An alert's region is where its newest utterance was said. */
-function alertRegions(recording: RecordingDetail): Region[] {
-  return recording.alerts.flatMap((alert) => {
+/** An alert's region is where its newest utterance was said; the gravest lies on top. */
+export function alertRegions(recording: Pick<RecordingDetail, "alerts" | "transcript">): Region[] {
+  const regions = recording.alerts.flatMap((alert) => {
     const said = recording.transcript.findLast((utterance) =>
       alert.utterance_ids.includes(utterance.utterance_id),
     );
@@ -106,6 +106,7 @@ function alertRegions(recording: RecordingDetail): Region[] {
     const { alert_id: id, severity, category } = alert;
     return [{ id, severity, category, startMs: said.start_ms, endMs: said.end_ms }];
   });
+  return regions.sort((a, b) => a.severity - b.severity);
 }
 
 function Wave({ peaks }: { peaks: readonly number[] }) {

@@ -1,3 +1,4 @@
+import { Tooltip } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import type { AlertReview } from "../api/events";
 import classes from "./ReviewMark.module.css";
@@ -10,15 +11,16 @@ export function ReviewMark({ review }: { review: AlertReview | null }) {
   const reason = review.reason === "" ? t("review.no_reason") : review.reason;
   const label = t(supports ? "review.supported_by" : "review.doubted_by", { model: review.model, reason });
   return (
-    <span
-      className={classes.mark}
-      tabIndex={0}
-      title={label}
-      aria-label={label}
-      data-testid="alert-review"
-      data-verdict={review.verdict}
-    >
-      {t(supports ? "review.supported" : "review.doubted")}
-    </span>
+    <Tooltip label={label} multiline maw={320} events={{ hover: true, focus: true, touch: true }}>
+      <span
+        className={classes.mark}
+        tabIndex={0}
+        aria-label={label}
+        data-testid="alert-review"
+        data-verdict={review.verdict}
+      >
+        {t(supports ? "review.supported" : "review.doubted")}
+      </span>
+    </Tooltip>
   );
 }
