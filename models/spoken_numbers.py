@@ -96,6 +96,12 @@ def holds_number(text: str) -> bool:
     return False
 
 
+def agree(readings: Sequence[tuple[Word, ...]]) -> bool:
+    """Whether two or more readings hold the same numbers, so that further ones would change nothing."""
+    found = [{number.digits for number in _numbers(place, each)} for place, each in enumerate(readings)]
+    return len(found) >= _LEAST_VOTES and bool(found[0]) and all(digits == found[0] for digits in found)
+
+
 def with_numbers(words: tuple[Word, ...], readings: Sequence[tuple[Word, ...]]) -> tuple[Word, ...]:
     """The first text's words with the numbers that readings agree on, in figures, groups joined by 「の」.
 

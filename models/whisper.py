@@ -31,7 +31,7 @@ from koemori.models.errors import TranscriptionError
 from koemori.models.ports import Effort, TranscriptionRequest
 from koemori.models.rescoring import Rescorer
 from koemori.models.scored_words import HeardText, TextScore, with_vocabulary
-from koemori.models.spoken_numbers import READING_PROMPTS, holds_number, with_numbers
+from koemori.models.spoken_numbers import READING_PROMPTS, agree, holds_number, with_numbers
 from koemori.models.trim import LANGUAGE, read_trim_note
 from koemori.models.trimmed_whisper import TrimmedWhisper
 from koemori.models.types import Hypothesis, Word, WorkTime
@@ -332,10 +332,14 @@ class WhisperTranscriber:
         if not row.request.final or not holds_number(row.text):
             return
         alone = self._copies(rows, [place], encoded)
-        readings = [_Row(replace(row.request, prompt=prompt)) for prompt in READING_PROMPTS]
-        for reading in readings:
+        readings: list[tuple[Word, ...]] = []
+        for prompt in READING_PROMPTS:
+            reading = _Row(replace(row.request, prompt=prompt))
             self._write([reading], alone, tokenizer, Effort.FULL)
-        row.words = with_numbers(row.words, [reading.words for reading in readings])
+            readings.append(reading.words)
+            if agree(readings):
+                break
+        row.words = with_numbers(row.words, readings)
 
     def _scores(
         self, rows: list[_Row], asked: list[tuple[int, str]], encoded: Any, tokenizer: Any
