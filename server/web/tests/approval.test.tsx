@@ -103,7 +103,11 @@ describe("approving that a call is ended", () => {
     serve(201, {});
     const { rerender } = show(DUE);
     await userEvent.click(screen.getByTestId("approve-ending"));
-    rerender(board({ ...DUE, awaits_approval: false }));
+    const approval = { ...said("ladder4", "", 120_000), utterance_id: null, approved_by: "管理 花子" };
+    rerender(board({ done: [...DUE.done, approval], awaits_approval: false }));
+    expect(screen.getByTestId("approval-dialog")).toHaveTextContent(
+      "終話の予告の後のお客様の言葉: このバカ 1:50",
+    );
     expect(screen.getByTestId("approval-dialog")).toHaveTextContent("いま承認の段階にありません");
     expect(screen.getByTestId("approve-confirm")).toBeDisabled();
     expect(screen.queryByTestId("approve-ending")).toBeNull();

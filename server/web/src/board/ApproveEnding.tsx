@@ -10,6 +10,9 @@ import { clock } from "../i18n/format";
 import { useProblemText } from "../ui/Notice";
 import classes from "./Ladder.module.css";
 
+/** The step that tells the caller that the call will be ended. */
+const ANNOUNCEMENT = "ladder3";
+
 interface Props {
   call: CallSummary;
 }
@@ -99,7 +102,7 @@ function Confirmation({ call, ladder, onClose }: Props & { ladder: LadderState; 
         </ol>
         <LastWords
           alert={call.last_alert}
-          announcedMs={Math.max(0, ...ladder.done.map((step) => step.at_ms))}
+          announcedMs={ladder.done.find((step) => step.step === ANNOUNCEMENT)?.at_ms ?? 0}
         />
         <p className={classes.soft}>{t("board.approval.kept")}</p>
         {(isOver || approving.error !== null) && (
