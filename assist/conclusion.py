@@ -38,6 +38,19 @@ _FOUND_OUT: Final = re.compile(
     r"んですって|んだって|てるて$|てたて$|のせいじゃ|ちゃってて|帰ってき|て(?:い)?た(?:ん|の|みたい|そう)|てまし|受け取って"
 )
 _CALLED_HELP: Final = re.compile("警察|救急|消防")
+ADMITS: Final = re.compile(
+    "(?:私ども|こちら|当社|弊社|当院|当店|当方|塾|店|職員|担当(?:者)?|係員|作業員)の.{0,12}(?:手違い|誤り|ミス|忘れ|不手際|落ち度|確認不足|間違い)|(?:手違い|不手際|入力誤り|登録漏れ|手配漏れ|[一-龥ぁ-ん]け?忘れ)(?:で(?:ござい|す|した)|が(?:ござい|あり))"
+)
+_ADVISES: Final = re.compile(
+    r"(?:いただければ|いただけましたら|(?:いただく|ます|する|押す|せる|しない)と、|でしたら).{2,40}(?:ます|です)|(?:ことが|は)できます|承れます|いただけます|なさってください|してください|入って(?:い|おり)ます|になります"
+)
+_NO_ADVICE: Final = re.compile(
+    "番号|お名前|お待ち|かね|ません|終了|続|よろしければ|通報|おやめ|お控え|お電話を|切ら"
+)
+_ACT_ALONE: Final = re.compile(
+    r"^(?:それは|これは)?(?:お答え|ご?回答|お伝え|ご案内|お受け|ご対応|対応|お教え|お約束|ご用意)$"
+)
+_HARDLY: Final = re.compile(r"(?:は|を)?(?:固く|一切|いっさい|すべて|お|ご要望に)?$")
 _FULL: Final = 3
 _SUMMARY: Final = re.compile(
     r"(?:まとめ|整理(?:いた)?し|整理させていただき)ますと、?(?P<what>.{8,}?)(?:という|との)?(?:こと)?(?:で(?:ござい|す|よろし|お間違い).*)$"
@@ -76,6 +89,8 @@ class ConclusionWriter:
         self._accepted = ""
         self._explained = ""
         self._summary = ""
+        self._admitted = ""
+        self._advised: list[str] = []
         self._agreed = False
         self._ids: list[str] = []
 
@@ -122,9 +137,13 @@ class ConclusionWriter:
         if self._summary:
             parts.append(self._summary)
         if self._refused and not self._summary:
-            parts.append(f"{'、'.join(self._refused[:2])}は拒否")
+            parts.append(f"{'、'.join(self._refused[:2])}は断り")
         if self._done:
             parts.append("、".join(self._done[-2:]))
+        if self._admitted and self._admitted not in self._done:
+            parts.append(f"{self._admitted}と認めた")
+        if self._advised and (state is EndState.NOT_COMPLAINT or not promises):
+            parts.append(f"{'、'.join(self._advised[-2:])}と案内")
         if any(
             isinstance(item, Alert) and item.category is Category.PREMATURE_LIABILITY for item in findings
         ):
@@ -148,7 +167,9 @@ class ConclusionWriter:
                 return f"{self._accepted}で納得" if self._accepted else "納得"
             case EndState.WITHDRAWN:
                 return (
-                    f"「{self._explained}」とのことで申し出を取下げ" if self._explained else "申し出を取下げ"
+                    f"「{self._explained}」と判明し申し出を取り下げ"
+                    if self._explained
+                    else "申し出を取り下げ"
                 )
             case EndState.UNRESOLVED_AGREED:
                 return "納得されないまま終了に同意、回答待ち" if waiting else "納得されないまま終了に同意"
@@ -164,7 +185,15 @@ class ConclusionWriter:
         announced = "・終話予告の" if self._announced else ""
         return f"警告{self._warnings}回{announced}後に" if self._warnings else "当方から"
 
+    def _note_advice(self, text: str, *, question: bool) -> None:
+        """Note an admission, and what the customer was told to do or may have."""
+        if ADMITS.search(text) and not question:
+            self._admitted = trimmed(text)
+        if not question and not _NO_ADVICE.search(text) and _ADVISES.search(text):
+            _add(self._advised, trimmed(text))
+
     def _from_agent(self, heard: Heard) -> None:
+        before = ""
         for clause in clauses_of(heard.text):
             summary = _SUMMARY.search(clause.text)
             if summary:
@@ -172,9 +201,14 @@ class ConclusionWriter:
                 continue
             refused = _REFUSED.search(clause.text)
             if refused and not re.search("続|対応|これ以上", refused.group("what")):
-                _add(self._refused, trimmed(refused.group("what")))
+                _add(self._refused, _refused_what(refused.group("what"), clause.text, before))
+            before = clause.text
             folded = fold(clause.text).text
-            if not clause.question and (_DONE.search(folded) or _FOUND.search(folded)):
+            self._note_advice(clause.text, question=clause.question)
+            if not clause.question and (
+                _DONE.search(folded)
+                or (_FOUND.search(folded) and not folded.endswith(("いたします", "します")))
+            ):
                 _add(self._done, trimmed(clause.text))
         self._announced |= self._says("ladder3", heard)
         self._help_called |= bool(_CALLED_HELP.search(heard.text))
@@ -194,6 +228,15 @@ class ConclusionWriter:
     def _says(self, step_id: str, heard: Heard) -> bool:
         step: LadderStep = self._steps[step_id]
         return first_match(heard.text, step.heard, step.unless) is not None
+
+
+def _refused_what(what: str, clause: str, before: str) -> str:
+    """「職員個人の情報でございますので、お答えいたしかねます」: of what, where the act alone is named."""
+    short = trimmed(_HARDLY.sub("", what) or what)
+    if not _ACT_ALONE.match(short):
+        return short
+    reason = re.search(r"([^、。]{2,20}?)(?:でござい|です|に関する|につきまして|の)", f"{before}。{clause}")
+    return f"{reason.group(1)}の{short}" if reason else short
 
 
 def _labels(findings: Iterable[Finding]) -> str:

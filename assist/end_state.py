@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from koemori.assist.clauses import sentences_of
+from koemori.assist.conclusion import ADMITS
 from koemori.assist.phrases import first_match, fold
 from koemori.assist.playbooks.schema import EndStateRule, Playbook
 from koemori.assist.types import Category, EndState, Finding, Heard, Repetition, Severity
@@ -29,6 +30,17 @@ _PLAIN: Final = 5
 _SERVING_CHARACTERS: Final = 25
 _SERVING_TURNS: Final = 3
 _COMPLAINT: Final = 2
+_VERY_SORRY: Final = re.compile(
+    "(?:大変|たいへん|誠に|まことに|本当に|心より|それは).{0,6}(?:申し訳|お詫び|失礼)"
+)
+_WITHDRAWN_PLAINLY: Final = 6
+_OFFER: Final = re.compile(
+    r"(よろしい|いかが|差し支えない|構いません|よい)(でしょう|です)か|ということで|させていただけますか"
+)
+_NO_OFFER: Final = re.compile(r"番号|お名前|お電話を|少々|お待ち|お間違い|ほかに|他に|ご不明")
+_TAKES: Final = re.compile(
+    r"^(はい|ええ|うん|ああ|分かりました|わかりました|それで|まあ)*(それで|お願い|結構|大丈夫|いいです|構いません|ええよ|ええです|頼み|頼ん)"
+)
 _MERE_WAIT: Final = re.compile("お待たせ|お手数|お手間|恐れ入り|お時間")
 _SORRY: Final = re.compile("ご不便|ご迷惑|ご心配|不快|ご不安|悲し|残念|お困り|ご期待|大切な日|ご面倒")
 
@@ -59,6 +71,8 @@ class EndStateJudge:
         self._owes_answer = False
         self._despair = False
         self._after_end = 0
+        self._offered = False
+        self._apologized = False
 
     def observe(self, heard: Heard, findings: Sequence[Finding] = ()) -> None:
         """Look at the newest utterance and what the detectors found in it."""
@@ -76,8 +90,29 @@ class EndStateJudge:
             self._owes_answer |= (
                 rule.state is EndState.UNRESOLVED_PENDING and rule.speaker is ChannelRole.AGENT
             )
+            if rule.state is EndState.WITHDRAWN and self._is_agreed and rule.weight < _WITHDRAWN_PLAINLY:
+                continue
             if self._standing is None or rule.weight >= self._standing.weight:
                 self._standing = Standing(self._meant(rule), rule.weight, heard.utterance_id, quote)
+
+        self._weigh_reply(heard)
+
+    def _weigh_reply(self, heard: Heard) -> None:
+        """「…でよろしいですか」 and 「はい、お願いします」: the offer is taken."""
+        folded = fold(heard.text).text
+        if heard.speaker is ChannelRole.AGENT:
+            self._offered = bool(_OFFER.search(folded)) and not _NO_OFFER.search(folded)
+            return
+        taken = self._offered and bool(_TAKES.match(folded)) and not _matches(self._grievance, folded)
+        self._offered = False
+        if taken and (self._standing is None or self._standing.weight < _NOD):
+            owed = self._owes_answer or self._despair
+            state = EndState.UNRESOLVED_PENDING if owed else EndState.RESOLVED_AGREED
+            self._standing = Standing(state, _NOD, heard.utterance_id, heard.text)
+
+    @property
+    def _is_agreed(self) -> bool:
+        return self._standing is not None and self._standing.state is EndState.RESOLVED_AGREED
 
     def _meant(self, rule: EndStateRule) -> EndState:
         """A nod to an agent who owes an answer is no agreement, nor is one in despair."""
@@ -94,7 +129,7 @@ class EndStateJudge:
     @property
     def is_complaint(self) -> bool:
         """Whether anybody has shown dissatisfaction so far."""
-        return self._grievances + self._trouble_heard >= _COMPLAINT
+        return self._grievances + self._trouble_heard + self._apologized >= _COMPLAINT
 
     @property
     def state(self) -> EndState:
@@ -141,6 +176,8 @@ class EndStateJudge:
         folded = fold(heard.text).text
         if heard.speaker is ChannelRole.AGENT:
             polite = _MERE_WAIT.search(folded) and not _SORRY.search(folded)
+            sorry = self._trouble_heard and bool(_VERY_SORRY.search(folded)) and not polite
+            self._apologized |= sorry or (self._trouble_heard and bool(ADMITS.search(heard.text)))
             if _matches(self._apology, folded) and not polite and not _matches(self._no_apology, folded):
                 self._grievances += 2
             return

@@ -21,7 +21,7 @@ _ORDER: Final = re.compile(
 )
 _WISH: Final = re.compile(
     r"(て|で)(ほしい|欲しい|もらいたい|いただきたい|くれない|もらえ(ない|ます|ません|る|ん)|いただけ(ない|ます|ません|れ|る)|くれます|くれません|くれる|くれへん|くれん|もらえへん|くんない|しいや|よ$|ちょうだい|や$|ほしくて)|"
-    r"お願い(し|でき|したい|いたし|申|です)|(を|で|と|が)希望|たいん(です|だ)|たい$|たく(て|存)|ように(し|なりません|でき)|たいの(です|だ)?|たいと思|して欲し|てもらう|(交換|返金|返品|修理|変更|解約|キャンセル|予約)(を|で|して|し)?(お願い|できますか|できません|したい|は(できます|可能))"
+    r"お願い(し|でき|したい|いたし|申|です)|(を|で|と|が)希望|たいん(です|だ)|たい$|たく(て|存)|ように(し|なりません|でき)|たいの(です|だ)?|たいと思|して欲し|てもらう|(会|付き合|食べに行|飲みに行|遊)[おぼこよ]う(よ|ぜ|か|って|な)*$|(交換|返金|返品|修理|変更|解約|キャンセル|予約)(を|で|して|し)?(お願い|できますか|できません|したい|は(できます|可能))"
 )
 _PLEADS: Final = re.compile("[てで](よ|ね|な|や|くれよ|ください(よ|ね)?)$")
 _ASKED: Final = re.compile(
@@ -42,6 +42,17 @@ _MATTER: Final = re.compile(
 _WISHED_FOR: Final = re.compile(
     r"(?P<what>[^。]{4,60}?(?:て|で)(?:ほしい|欲しい|もらいたい)|[^。]{4,60}?(?:の|を|に)(?:ご希望|ご要望|お知りになりたい|お求め))(?:という|との|と|で)"
 )
+_ACCEPTS: Final = re.compile(
+    "(?:なら|でしたら|だったら|やったら|ば)(?:もう)?(?:それで)?(?:いい|大丈夫|結構|構|ええ|十分|文句|安心)"
+)
+_PAST: Final = re.compile("(?:た|だ|でした|ました)(?:んです|の|よ|わ|ね|けど)*$")
+_WAIVED: Final = re.compile(
+    r"(?P<what>[^、。]{2,14}?)(?:なんか|なんて|の件)?(?:は|も)(?:もう|別に)?(?:いい(?:です|よ|わ|から|や|$)|いらない|いらねえ|いりません|要りません|結構です|いらん|ええわ|必要ない)"
+)
+"""「もう交換はいいですから」, 「謝りに来るのはいいです」: what is no longer asked for."""
+_LONGEST: Final = 48
+"""Characters of two wordings of one kind of demand."""
+_DIGITS: Final = 4
 _LEAST_SCORE: Final = 2
 _ANSWER_SCORE: Final = 3
 
@@ -89,6 +100,7 @@ class DemandExtractor:
         asked = _asked(heard, call)
         if _RETRACTS.search(fold(heard.text).text):
             self._found = [item for item in self._found if item.utterance_id == heard.utterance_id]
+        self._waive(heard.text)
         plain = any(
             self._score(trimmed(clause.text), False, clause.question, clause.text)
             for clause in clauses_of(heard.text)
@@ -97,7 +109,9 @@ class DemandExtractor:
             short = trimmed(clause.text)
             spoken = fold(clause.text).text
             self._note_matter(clause.text)
-            if any(pattern.search(spoken) for pattern in self._trivial):
+            if any(pattern.search(spoken) for pattern in self._trivial) or _tells_numbers(spoken):
+                continue
+            if _WAIVED.search(clause.text) or _ACCEPTS.search(spoken):
                 continue
             score = self._score(short, asked and not plain, clause.question, clause.text)
             if score > 0:
@@ -113,6 +127,17 @@ class DemandExtractor:
                 self._keep(self._demand(short, _ANSWER_SCORE, heard.utterance_id))
         return self._proposed()
 
+    def _waive(self, text: str) -> None:
+        for match in _WAIVED.finditer(text):
+            what = match.group("what")
+            content = {word.lemma for word in words_of(what) if word.is_content}
+            kind = self._kind(fold(what).text)
+            self._found = [
+                item
+                for item in self._found
+                if not (content & item.content) and (not kind or item.kind != kind)
+            ]
+
     def _note_matter(self, text: str) -> None:
         """What the trouble is with, for a demand that names no thing: 「早く直してよ」."""
         if not self._matter and any(pattern.search(fold(text).text) for pattern in self._trouble):
@@ -127,6 +152,8 @@ class DemandExtractor:
         best = sorted(enumerate(strong), key=lambda pair: (-pair[1].weight, -pair[1].score, -pair[0]))[:_MOST]
         first = next((item for item in self._found if item.score and len(item.content) >= _FULL), None)
         keep = {id(item) for _, item in best} | ({id(first)} if first and len(best) < _MOST else set())
+        last = next((item for item in reversed(strong) if item.score >= _LEAST_SCORE), None)
+        keep |= {id(last)} if last is not None else set()
         chosen = [item for item in self._found if id(item) in keep]
         value = "、".join(item.shown() for item in chosen)
         if self._matter and len(chosen) == 1 and not _names_a_thing(chosen[0].text):
@@ -148,7 +175,12 @@ class DemandExtractor:
         objects = sum(bool(pattern.search(text)) for pattern in self._objects)
         score = 3 * ordered + 2 * wished + min(objects, 2) * (ordered or wished)
         kind = self._kind(text)
-        if asked and not question and (score or objects or kind or _says_something(short)):
+        if (
+            asked
+            and not question
+            and not (_PAST.search(text) and not score)
+            and (score or objects or kind or _says_something(short))
+        ):
             return score + _ANSWER_SCORE
         return score or int(bool(kind))
 
@@ -169,14 +201,30 @@ class DemandExtractor:
             if demand.kind == old.kind and (demand.kind or _alike(demand, old)):
                 if demand.strength > old.strength:
                     self._found[place] = _with_amount(demand, old)
+                elif _adds(demand, old):
+                    both = replace(
+                        old, text=f"{old.text}、{demand.text}", content=old.content | demand.content
+                    )
+                    self._found[place] = both
                 return
         self._found.append(demand)
+
+
+def _tells_numbers(spoken: str) -> bool:
+    """「080の0733の0904」 is an answer, not a wish."""
+    return sum(character.isdigit() for character in spoken) >= _DIGITS and not _AMOUNT.search(spoken)
 
 
 def _names_a_thing(text: str) -> bool:
     return any(
         word.kind[:2] == ("名詞", "普通名詞") and word.kind[2] != "副詞可能" for word in words_of(text)
     )
+
+
+def _adds(demand: _Demand, old: _Demand) -> bool:
+    """「免除してほしい」 beside 「引き落としを止めて」: one kind, another thing."""
+    short = len(old.text) + len(demand.text) <= _LONGEST
+    return short and demand.score >= _LEAST_SCORE and bool(demand.kind) and not old.content & demand.content
 
 
 def _with_amount(demand: _Demand, old: _Demand) -> _Demand:

@@ -31,6 +31,18 @@ _CALLED: Final = re.compile(
 _ANOTHERS: Final = re.compile(
     r"(?:お子|お嬢|奥|ご主人|お母|お父|ご家族|息子|娘|代理|担当|お連れ|被保険者|お届け先|受取人)(?:様|さん|さま)?(?:の|は|が)、?$"
 )
+_KIN: Final = (
+    "母|父|息子|娘|長男|長女|次男|次女|孫|子ども|子供|妻|夫|主人|家内|祖母|祖父|"
+    "姉|妹|兄|弟|本人|契約者|名義|利用者|患者"
+)
+_OF_KIN: Final = re.compile(rf"(?:{_KIN})(?:の(?:名前|氏名|名義))?(?:は|が|、)、?$")
+"""「息子は東雲蒼空です」: a name, but not the caller's."""
+_KIN_NAMED: Final = re.compile(
+    rf"(?:{_KIN})(?:の(?:名前|氏名|名義))?(?:は|が)、?([{_KANJI}]{{1,3}}[{_KANJI}ァ-ヴーぁ-ん]{{1,5}}?)(?:です|、|。|と|だ|$)"
+)
+_OWN_GIVEN: Final = re.compile(
+    rf"(?:私|わたし|僕|俺|自分)(?:は|が|、)?(?:(?:娘|息子|妻|夫|長男|長女|次男|次女|孫|嫁|姉|妹|兄|弟|母|父)の)?([{_KANJI}]{{1,3}}|[ァ-ヴー]{{2,5}}|[ぁ-ん]{{2,4}}?(?=です|と申))(?:です|と|、|。|だ|$)"
+)
 _WRITTEN: Final = re.compile(rf"([{_KANJI}]{{1,6}})(?:って|と)書")
 _SIGN: Final = re.compile(
     rf"(?P<hint>[^、。\s]{{1,9}}?)(?:の|に使う)(?P<sign>[{_KANJI}])(?=に|と|、|。|で|って|が|です|字|だ|ね|$|\s)"
@@ -112,6 +124,8 @@ class NameExtractor:
         self._given: str = ""
         self._ids: tuple[str, ...] = ()
         self._confidence = 0.0
+        self._others: set[str] = set()
+        """Given names of the caller's kin."""
 
     def observe(self, heard: Heard, call: CallView) -> list[FieldProposal]:
         """Look for the caller's own name."""
@@ -120,6 +134,7 @@ class NameExtractor:
         return self._said(heard, call)
 
     def _said(self, heard: Heard, call: CallView) -> list[FieldProposal]:
+        self._note_kin(heard.text)
         asked = _asked(heard, call)
         found = _from_words(heard.text, asked, self._surnames) or _from_patterns(heard.text, asked)
         given = _GIVEN.search(heard.text)
@@ -127,8 +142,12 @@ class NameExtractor:
         if found is None and not spelled:
             if given and self._surname is not None and not self._given:
                 return self._take(heard, self._surname, given.group(1), self._confidence)
-            return []
+            return self._own_given(heard)
         surname, given_name, introduced = found or (spelled, "", False)
+        if _OF_KIN.search(heard.text[: max(0, heard.text.find(surname))]):
+            if self._surname is None:
+                return self._take(heard, _family_of(surname), "", _MENTIONED)
+            return self._own_given(heard)
         if spelled and found is not None and not re.search(f"[{_KANJI}]", surname):
             surname = spelled
         if given and not given_name and given.group(1) != surname:
@@ -139,9 +158,31 @@ class NameExtractor:
             confidence = _HEARD_IN_KANA
         return self._take(heard, surname, given_name, _CORRECTED if denied else confidence)
 
+    def _note_kin(self, text: str) -> None:
+        for match in _KIN_NAMED.finditer(text):
+            name = match.group(1)
+            given = name.removeprefix(self._surname or "\0")
+            self._others.update((given, *(word.surface for word in words_of(name) if word.is_given_name)))
+
+    def _own_given(self, heard: Heard) -> list[FieldProposal]:
+        """「母は神代ヨシ乃、私は娘の千鶴です」: the caller's given name beside another's."""
+        own = _OWN_GIVEN.search(heard.text)
+        if own is None or self._surname is None or self._given or own.group(1) == self._surname:
+            return []
+        if not _is_given(own.group(1)):
+            return []
+        return self._take(heard, self._surname, own.group(1), self._confidence)
+
     def _read_back(self, heard: Heard) -> list[FieldProposal]:
         confidence = max(_READ_BACK, self._confidence)
+        given_name = self._given_called(heard.text)
+        if given_name:
+            return self._take(heard, self._surname or "", given_name, confidence)
         for surname, given in _called(heard.text):
+            whole = surname + given
+            kin = next((other for other in self._others if other and whole.endswith(other)), "")
+            if kin:
+                surname, given = whole.removesuffix(kin) or _family_of(whole), ""
             known = (self._surname or "") + self._given
             if known.startswith(surname + given):
                 return self._take(heard, self._surname or surname, self._given, confidence)
@@ -153,6 +194,17 @@ class NameExtractor:
                 continue
             return self._take(heard, surname, given or self._kept(surname), confidence)
         return []
+
+    def _given_called(self, text: str) -> str:
+        """「久我山しょうた様」 behind a family name the dictionary takes for a place."""
+        if self._surname is None or self._given:
+            return ""
+        match = re.search(
+            rf"{re.escape(self._surname)}([ぁ-んァ-ヴー]{{2,5}}|[{_KANJI}]{{1,3}})(?:様|さま)", text
+        )
+        if match is None or match.group(1) in self._others or not _is_given(match.group(1)):
+            return ""
+        return match.group(1)
 
     def _kept(self, surname: str) -> str:
         """The given name heard so far, unless the read-back holds it."""
@@ -167,6 +219,18 @@ class NameExtractor:
         self._ids = (*self._ids, heard.utterance_id) if same else (heard.utterance_id,)
         self._surname, self._given, self._confidence = surname, given, confidence
         return [FieldProposal("customer_name", surname + given, confidence, self._ids)]
+
+
+def _family_of(name: str) -> str:
+    """「東雲」 of 「東雲蒼空」: what a child and the caller share."""
+    first = words_of(name)[0]
+    known = first.is_place or first.is_surname or first.kind[1] == "固有名詞"
+    return first.surface if known or len(first.surface) > 1 else name
+
+
+def _is_given(name: str) -> bool:
+    words = words_of(name)
+    return len(words) <= 2 and any(word.kind[2] == "人名" for word in words)
 
 
 def _asked(heard: Heard, call: CallView) -> bool:
@@ -188,6 +252,8 @@ def _from_words(text: str, asked: bool, surnames: frozenset[str]) -> tuple[str, 
     words = words_of(text)
     best: tuple[str, str, bool] | None = None
     for place, word in enumerate(words):
+        if text[: word.start].endswith("・"):
+            continue
         unsure = asked and (word.surface in surnames or word.is_place)
         if not (word.is_surname or unsure) or not _stands_alone(text, words, place):
             continue
@@ -195,7 +261,7 @@ def _from_words(text: str, asked: bool, surnames: frozenset[str]) -> tuple[str, 
         given = ""
         end = word.end
         if following is not None and _may_be_given(following, word):
-            given, end = following.surface, following.end
+            given, end = text[word.end : following.end].strip("、。,. 　"), following.end
         rest = text[end:]
         if rest.startswith(_HONORIFICS) or not _AFTER_NAME.match(rest):
             continue
@@ -329,6 +395,8 @@ def _names_before(text: str, match: re.Match[str]) -> list[SpokenWord]:
         names.insert(0, word)
     if not names or names[-1].end != match.end(1) or not any(word.kind[2] == "人名" for word in names):
         return []
+    if text[: names[0].start].endswith("・"):
+        return []
     return names if names[0].kind[3] in ("姓", "一般") or len(names) == 1 else []
 
 
@@ -341,5 +409,6 @@ def _is_kana_word(name: str) -> bool:
         "おふたり",
         "あなた",
         "おかあ",
+        "おじょう",
         "おとう",
     )

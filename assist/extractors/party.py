@@ -25,6 +25,20 @@ _CALLED: Final = {
 _ASIDE: Final = re.compile(
     "子どもの使い|子供の使い|子供じゃ|子どもじゃ|親父ギャグ|に申し訳|の世話|のところに|にも?(言って|伝えて|話して)"
 )
+_POSSESSED: Final = re.compile(
+    "(?:母|父|主人|夫|妻|息子|娘|家内|旦那|嫁)の(?:やつ|携帯|番号|電話|スマホ|ほう|名義)?(?:だ|です|でした|だった|や)(?:$|[。、ねよわ])"
+)
+"""「これ主人のだ」: whose number it is, not whose trouble."""
+_CALLER_IS: Final = re.compile(
+    r"^(?:です|でございます|だけど|だが|ですけど|ですが|と申|といい|なんです(?:けど|が))"
+)
+"""「手塚の母です」 is the caller."""
+_NO_KIN: Final = re.compile("(?:受付|店員|担当|係|店|窓口|バイト|レジ|その|あの|この)の?$")
+_PETS: Final = frozenset(("犬", "猫"))
+_FOUND_BY: Final = re.compile("受け取っ|見つけ|置いて(?:い)?た|預かって(?:い)?た|頼んで(?:い)?た")
+_FEELS: Final = re.compile(
+    "泣|怒|悲し|困|悔し|がっかり|怖が|落ち込|言った|言って|痛|怪我|けが|火傷|眠れ|出られな|食べられな|できな|つら|苦し"
+)
 _PROXY: Final = re.compile("(知り合い|知人|友人|友達|仲間|兄弟分)の.{0,8}件|代理(で|人)(電話|とし)")
 
 
@@ -38,9 +52,10 @@ class PartyExtractor:
             re.escape(word) for word in sorted(playbook.case_words.families, key=len, reverse=True)
         )
         self._family = re.compile(
-            rf"(?<![一-龥])(?:お|うちの)?({families})(?=が|は|の|も|を|だ|や|です|まで|に(?!聞|相談|確認|代わ|言|頼)|と(?!相談|話)|、|$)"
+            rf"(?<![一-龥])(?:お|うちの)?({families})(?:さん)?(?=が|は|の|も|を|だ|や|です|まで|に(?!聞|相談|確認|代わ|言|頼)|と(?!相談|話)|、|$)"
         )
         self._trouble = playbook.case_words.trouble
+        self._grievance = playbook.case_words.grievance
         self._ids: tuple[str, ...] = ()
         self._others: list[str] = []
 
@@ -49,18 +64,29 @@ class PartyExtractor:
         if heard.speaker is ChannelRole.AGENT:
             return []
         folded = fold(heard.text).text
-        complains = any(pattern.search(folded) for pattern in self._trouble)
+        complains = any(pattern.search(folded) for pattern in (*self._trouble, *self._grievance))
         if _PROXY.search(folded) and not self._ids:
             self._ids = (heard.utterance_id,)
             return [FieldProposal("who_is_dissatisfied", "知人の代理", 0.6, self._ids)]
         if not complains and not self._ids:
             return []
-        others = [
-            _CALLED.get(match.group(1), match.group(1))
+        told = [
+            (self._suffers(clause.text), _CALLED.get(match.group(1), match.group(1)))
             for clause in clauses_of(heard.text)
-            if not clause.question and not _ASIDE.search(clause.text)
+            if not clause.question
+            and not _ASIDE.search(clause.text)
+            and not _POSSESSED.search(clause.text)
+            and not (self._ids and _FOUND_BY.search(clause.text))
             for match in self._family.finditer(clause.text)
+            if not _NO_KIN.search(clause.text[: match.start()])
+            and not (
+                clause.text[: match.start()].endswith("の")
+                and _CALLER_IS.match(clause.text[match.end() :] or "です")
+            )
         ]
+        others = [other for _, other in sorted(told, key=lambda pair: not pair[0])]
+        if any(other not in _PETS for other in [*others, *self._others]):
+            others = [other for other in others if other not in _PETS]
         new = [other for other in others if other not in self._others][:1] if len(self._others) < 2 else []
         if self._ids and not new:
             return []
@@ -68,3 +94,8 @@ class PartyExtractor:
         self._ids = (*self._ids, heard.utterance_id)
         value = "と".join([_SELF, *self._others])
         return [FieldProposal("who_is_dissatisfied", value, 0.6 if self._others else 0.5, self._ids)]
+
+    def _suffers(self, text: str) -> bool:
+        """Whether the clause tells of trouble or of what somebody feels."""
+        folded = fold(text).text
+        return bool(_FEELS.search(folded)) or any(pattern.search(folded) for pattern in self._trouble)

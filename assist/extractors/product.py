@@ -22,9 +22,23 @@ _CUSTOMER_NAMES: Final = re.compile(
     r"(?:買っ|購入し|注文し|頼ん|届い|契約し|申し込ん|予約し|もらっ|借り|使っ|使って(?:い)?|通っ|預け|取り寄せ|送ってもらっ|送られてき|作ってもらっ|やってもら)(?:た|だ|てる|ている)(?:ばかりの|はずの|ほうの)?$"
 )
 _AFTER_GETTING: Final = re.compile(
-    rf"^(?:を|が|は|も|って)?(?:[^。、]{{0,10}})(?:{_GETTING})[ぁ-ん]{{0,3}}(?:た|だ|て|で|り|し)"
+    rf"^(?:を|が|は|も|って)?(?:[^。、]{{0,10}})(?:{_GETTING})[ぁ-ん]{{0,3}}(?:た|だ|て|で|り|し)|^に(?:来て|入って)(?:もら|いただ)"
 )
-_OF_MATTER: Final = re.compile(r"^(?:の件|について|のこと(?:で|なん|です))")
+_OF_MATTER: Final = re.compile(
+    r"^(?:の件|について|のこと(?:で|なん|です))"
+    r"|^の(?:お?申し?込み?|申請|契約|予約|利用|手続|登録|書類|解約|退会|支払|受診|受講|購読|配送|配達|注文|修理|工事|点検|検査|請求|代金|料金|更新|期限|保証|定期)"
+)
+_WORKS: Final = (
+    "丸洗い|クリーニング|洗濯|レンタル|修理|修繕|取り付け|取付|設置|点検|張り替え|張替え?|塗り替え|塗装|レッスン|教室|講座|講習|コース|配達|配送|運搬|回収"
+    "|買取|買い取り|査定|加工|仕立て|直し|お直し|印刷|撮影|予防接種|健診|検診|診察|治療|手術|施術|トリミング|定期便|定期購入|定期利用|サブスク|工事|交換|移設|撤去|剪定|清掃"
+)
+_WORK: Final = re.compile(_WORKS)
+_WORK_AFTER: Final = re.compile(
+    rf"^の((?:[一-龥ァ-ヴー]{{1,4}})?(?:{_WORKS}))(?=を|の件|で|に|が|は|、|って)"
+)
+_TITLE: Final = re.compile(r"[『「]([^』」]{2,20})[』」](?:で|の|が|を|に|は|という|って|、)")
+"""A game, book or plan by its own name."""
+_DEPARTMENT: Final = re.compile(r"(?<![一-龥])(整形|[一-龥]{1,5}科)(?=で|の|に|を|へ|、|では)")
 _NAME_ENDING: Final = re.compile("[ぁ-ん]{2,4}?(?=で(?:ござい|すね|よろし|いらっしゃ))")
 """The rest of 「特上にぎり」."""
 _OCCASIONS: Final = frozenset(("引越し", "引っ越し", "工事", "修理", "清掃", "旅行", "振込"))
@@ -138,6 +152,7 @@ _NO_PRODUCT: Final = frozenset(
         ),
     )
 )
+_MEDICAL: Final = ("診療", "受診", "健診", "検診")
 _GREETING: Final = 0.35
 _SERVICE: Final = 0.45
 _MATTER: Final = 0.5
@@ -160,6 +175,7 @@ class ProductExtractor:
         choices = "|".join(re.escape(word) for word in sorted(words.products, key=len, reverse=True))
         self._products = re.compile(choices)
         self._services = words.services
+        self._passing = frozenset(words.products_in_passing)
         self._firm = ""
         self._shown = ""
         self._value = ""
@@ -179,6 +195,9 @@ class ProductExtractor:
         opened = self._open(heard.text, agent, early)
         if opened[2] > found[2] and opened[2] > self._confidence:
             found = self._joined(opened, found[1] or self._value)
+        department = _DEPARTMENT.search(heard.text) if self._firm in _MEDICAL else None
+        if department is not None and found[2] < _MENTIONED:
+            found = (department.group(1), f"{department.group(1)}の{self._firm}", _MENTIONED)
         if not found[1] and text is not None and not self._firm:
             service = self._service(text)
             found = (service, service, _SERVICE if not early else _MENTIONED)
@@ -198,6 +217,8 @@ class ProductExtractor:
                 continue
             if self._firm and match.group() in _OCCASIONS:
                 continue
+            if match.group() in self._passing and not _is_got(text, word):
+                continue
             confidence = _READ_BACK if agent else _MENTIONED if early else _MENTIONED_LATE
             if not agent and early and _BOUGHT.match(text[word.end :]):
                 confidence = _BOUGHT_CONFIDENCE
@@ -207,7 +228,16 @@ class ProductExtractor:
                 name = _with_modifiers(text, words, place)
                 part = self._part(text, words, place)
                 whole = self._whole(words, place)
-                name = f"{whole}の{name}" if whole else f"{name}の{part}" if part else name
+                work = "" if agent else _worked_on(text, word)
+                name = (
+                    f"{name}の{work}"
+                    if work
+                    else f"{whole}の{name}"
+                    if whole
+                    else f"{name}の{part}"
+                    if part
+                    else name
+                )
                 best = (match.group(), name, confidence)
         return best
 
@@ -229,11 +259,17 @@ class ProductExtractor:
                 ending = _NAME_ENDING.match(after)
                 name += ending.group() if ending else ""
                 return (name, name, _AGENT_NAMED)
+            whose = re.search(r"(?<=[ただるい])([一-龥ァ-ヴー]{1,6}の)$", before)
+            if not agent and whose and _CUSTOMER_NAMES.search(before[: whose.start()]):
+                return (name, whose.group(1) + name, _NAMED_SURELY)
             if not agent and (_CUSTOMER_NAMES.search(before) or _AFTER_GETTING.match(after)):
-                return (name, name, _NAMED_SURELY)
+                work = re.search(r"([一-龥ァ-ヴー]{2,8})の$", before)
+                fuller = f"{work.group()}{name}" if work and _WORK.fullmatch(name) else name
+                return (name, fuller, _NAMED_SURELY)
             if not agent and _OF_MATTER.match(after):
                 return (name, name, _MATTER)
-        return ("", "", 0.0)
+        title = None if agent else _TITLE.search(text)
+        return ("", "", 0.0) if title is None else (title.group(1), title.group(1), _MATTER)
 
     @staticmethod
     def _joined(opened: tuple[str, str, float], known: str) -> tuple[str, str, float]:
@@ -288,14 +324,29 @@ class ProductExtractor:
 
     def _with_firm(self, value: str, confidence: float) -> str:
         """「給付金(生命保険)」: a thing in passing means little without what the firm sells."""
-        if not self._firm or confidence >= _NAMED_SURELY or self._firm[:2] in value or value in self._firm:
+        bought = confidence in (_NAMED_SURELY, _BOUGHT_CONFIDENCE, _AGENT_NAMED)
+        if value in self._firm:
+            return self._firm
+        if not self._firm or bought or self._firm[:2] in value:
             return value
         return f"{value}({self._firm})"
 
 
+def _worked_on(text: str, word: SpokenWord) -> str:
+    """「布団の丸洗いを頼んだ」: what is done to the thing."""
+    match = _WORK_AFTER.match(text[word.end :])
+    return match.group(1) if match else ""
+
+
+def _is_got(text: str, word: SpokenWord) -> bool:
+    """「水が垂れてきた」 tells what happened; 「水を注文した」 and 「水の件」 tell what was sold."""
+    before, after = text[: word.start], text[word.end :]
+    return bool(_CUSTOMER_NAMES.search(before) or _AFTER_GETTING.match(after) or _OF_MATTER.match(after))
+
+
 def _firm_name(greeting: str) -> str:
-    """「早瀬引越センター相談窓口」 of the greeting; all of it when no name follows."""
-    match = re.search(r"([^、。]{2,30})の[一-龥々ァ-ヴー]{1,6}(?:でござい|です|と申|が承)", greeting)
+    """「早瀬引越センター、相談窓口」 of the greeting; all of it when no name follows."""
+    match = re.search(r"([^。]{2,40})の[一-龥々ァ-ヴー]{1,6}(?:でござい|です|と申|が承)", greeting)
     return match.group(1) if match else greeting
 
 

@@ -15,26 +15,26 @@ from koemori.assist.words import words_of
 from koemori.audio.call import ChannelRole
 
 _ACT: Final = re.compile(
-    r"返金|送り|送付|郵送|発送|再送|配送|交換|届け|連絡|電話|折り返|伺|訪問|支払|払い|手配|報告|回答|返答|再発行|手続|用意|修理|お詫び|"
+    r"返金|(?<!折り)返し|戻し|返事|ショートメール|メール|知らせ|相談|差し替|貼り替|補充|免除|探し|洗い直|付け(?!て)|引き落と|送り|送付|郵送|発送|再送|配送|交換|届け|連絡|電話|折り返|伺|訪問|支払|払い|手配|報告|回答|返答|再発行|手続|用意|修理|お詫び|"
     r"差し上げ|お持ち|減額|負担|持ち|行かせ|開栓|閉栓|工事|点検|見積|引き取|回収|取り?替え|止め|決め|判断|弁償|値引|割引|入金|振り?込|清掃|張り?替え|取り付け|お知らせ|派遣|立ち会|施工|補修|塗り?直|作り直|再検査|再審査|取り消|返却|補償|調査|確認|対応|改善|参り|まいり|変更|予約|案内|提出|検討|メール|書面|共有"
 )
 _WEAK_ACT: Final = re.compile(
-    r"止め|決め|判断|点検|見積|調査|確認|対応|改善|変更|予約|案内|検討|報告|お詫び|用意|手続|共有|書面|電話(?=で)"
+    r"相談|探し|止め|決め|判断|点検|見積|調査|確認|対応|改善|変更|予約|案内|検討|報告|お詫び|用意|手続|共有|書面|電話(?=で)"
 )
 _COMMIT: Final = re.compile(
     r"(いたします|致します|します|させていただきます|申し上げます|差し上げます|さしあげます|伺います|参ります|まいります|お持ちします|払います|送ります|"
     r"届けます|返します|かけます|上がります|持ちます|負担します|行かせます|向かわせます|行います|決めます|止めます|替えます|直します|引き取ります|戻します|入れます|出します"
-    r"|知らせます|(?:返金|交換|補償|弁償)で大丈夫です|(?:返金|交換|補償|弁償|対応)になります|いたしますので|します(?:ので|から|、).*)(?:ね|よ|ので|から)?$"
+    r"|知らせます|お?返事します|メールします|付けます|始めます|(?:返金|交換|補償|弁償)で大丈夫です|(?:返金|交換|補償|弁償|対応)になります|いたしますので|します(?:ので|から|、).*)(?:ね|よ|ので|から)?$"
 )
 _NOT: Final = re.compile(
-    r"(かね|ません|できない|終了|切らせ|お切り|お控え|おやめ|少々お待ち|少しお待ち|(?<!手)続(く|き|け)|失礼(いた|し)|お願い(いた|し)|復唱|(?<!の)代わ(?!り(?:の|に))|(?<!取り)(?<!取)(?<!張り)替わ|繋ぎ|つなぎ|転送(?:いた|し)|断り|と思います|録音|以上の|いかが|よろしい|恐れ入|感謝|相談いたします|通報)"
+    r"(かね|ません|できない|終了|切らせ|お切り|お控え|おやめ|少々お待ち|少しお待ち|(?<!手)続(く|き|け)|失礼(いた|し)|お願い(いた|し)|復唱|(?<!の)代わ(?!り(?:の|に))|(?<!取り)(?<!取)(?<!張り)替わ|繋ぎ|つなぎ|転送(?:いた|し)|断り|と思います|録音|以上の|いかが|よろしい|恐れ入|感謝|通報|警察)"
 )
 _ASKS: Final = re.compile(
     r"(?:を|ことなので|順に|いくつか|お話)、?(?:お?伺|お聞き|うかが)|(?:て|で)(?:まい|参)ります"
 )
 """「お名前を伺います」 asks, 「確認してまいります」 is done at once: neither is a promise without a day."""
 _SLIP: Final = re.compile(
-    r"[一-龥ァ-ヴー]{1,6}、(?:あ、?|いえ、?|いや、?)?(?:大変)?失礼(?:いた)?し(?:まし)?た、?|(?:^|(?<=。))失礼(?:いた)?しました、"
+    r"(?:[一-龥0-9]{1,4}日の)?[一-龥ァ-ヴー]{1,6}、(?:あ、?|いえ、?|いや、?)?(?:大変)?失礼(?:いた)?し(?:まし)?た、?|(?:^|(?<=。))失礼(?:いた)?しました、"
 )
 _SUMMARY: Final = re.compile(
     r"^(?:それでは、?|では、?)?(?:まとめ|整理|繰り返し)(?:いた|させて|申)?[ぁ-ん]{0,8}(?:ますと|まして|、)"
@@ -51,6 +51,20 @@ _NAME_ALONE: Final = re.compile(
     r"(?:^|[、。\s]|ます)([一-龥々]{1,4}|[ァ-ヴー]{2,6})(?:でございます|と申します)(?:[、。]|$|この|通話)"
 )
 _TITLES: Final = (
+    "事務長",
+    "統括",
+    "院長",
+    "園長",
+    "校長",
+    "塾長",
+    "会長",
+    "工場長",
+    "主査",
+    "チーフ",
+    "リーダー",
+    "担任",
+    "送迎",
+    "部門",
     "店長",
     "課長",
     "部長",
@@ -74,6 +88,9 @@ _NAMED: Final = re.compile(
 )
 _SUBJECT_WORDS: Final = re.compile(
     r"(員|者|部|課|担当|部署|センター|係|店|業者|スタッフ|窓口|本社|責任者|上席|店長|技術|部門|業者|工場|会社|本部|支社|支店|のほう|の方|職人|医師|作業班|運転手|配達員|工務店)$"
+)
+_BEHIND: Final = re.compile(
+    "^(?:一?昨|おととい|きのう|ゆうべ|先[日週月]|先々|今朝|けさ|さっき|先ほど|去年|この前|以前)|(?<!午)前$"
 )
 _OPENING: Final = 2
 _OPEN: Final = "未定"
@@ -101,6 +118,7 @@ class PromiseExtractor:
         self._promises: list[_Promise] = []
         self._shown = ""
         self._checked = False
+        self._section = ""
 
     def observe(self, heard: Heard, call: CallView) -> list[FieldProposal]:
         """Look for promises in the agent's words."""
@@ -129,14 +147,17 @@ class PromiseExtractor:
         if alone and _is_name(alone.group(1), text, alone.start(1)):
             self._who = f"担当の{alone.group(1)}"
         found = _SELF.search(text)
-        if found and (first or _is_name(found.group(2), text, found.start(2))):
+        if found and (
+            first or found.group(1).endswith(_TITLES) or _is_name(found.group(2), text, found.start(2))
+        ):
             title = found.group(1) if found.group(1).endswith(_TITLES) else "担当"
+            self._section = found.group(1) if re.search("[課部係室]$", found.group(1)) else self._section
             self._who = f"{title}の{found.group(2)}"
 
     def _promise(self, text: str, heard: Heard) -> _Promise | None:
         if _NOT.search(text) or not _COMMIT.search(text) or not _ACT.search(text):
             return None
-        times = time_words(text)
+        times = [words for words in time_words(text) if not _BEHIND.search(words.folded)]
         acts = _ACT.findall(text)
         if not times and (_WEAK_ACT.fullmatch(acts[-1]) or _ASKS.search(text) or "場合" in text):
             return None
@@ -168,12 +189,15 @@ class PromiseExtractor:
                 return who, text[: match.start()] + text[match.end() :]
         for subject in _SUBJECT.finditer(text):
             if _SUBJECT_WORDS.search(subject.group(1)):
-                return subject.group(1), text
+                bare = len(subject.group(1)) == 1 and self._section
+                return self._section if bare else subject.group(1), text
         return self._who, text
 
     def _keep(self, promise: _Promise) -> None:
         for place, old in enumerate(self._promises):
-            if _same(old.content, promise.content):
+            bare = not promise.content - _BY_WHAT - _people(promise.what)
+            again = bare and (promise.by == _OPEN or promise.by == old.by)
+            if again or _same(old.content, promise.content):
                 fuller = promise if len(promise.what) > len(old.what) else old
                 self._promises[place] = replace(
                     fuller,
@@ -187,7 +211,7 @@ class PromiseExtractor:
 
 _COMMON: Final = frozenset(("為る", "致す", "申し上げる", "頂く", "御", "事", "の", "差し上げる"))
 _BY_WHAT: Final = frozenset(
-    ("電話", "連絡", "回答", "御", "送る", "私", "カード", "メール", "結果", "手続き", "全額", "為る")
+    ("必ず", "電話", "連絡", "回答", "御", "送る", "私", "カード", "メール", "結果", "手続き", "全額", "為る")
 )
 _DATED_VISIT: Final = re.compile("(?:に|へ)(?:伺|うかが)")
 _POLITE_END: Final = re.compile(
@@ -204,7 +228,7 @@ def _with_matter(promise: _Promise, before: str) -> _Promise:
 
 def _parts(text: str) -> list[str]:
     """「六日の午前中に…開栓し、八日の夕方に…閉栓いたします」 promises twice: each with a day of its own."""
-    parts = re.split(r"(?<=し)、", text)
+    parts = re.split(r"(?<=[しいりきちみべめれげけせ])、", text)
     if len(parts) < 2 or not all(time_words(part) and _ACT.search(part) for part in parts):
         return [text]
     return [*(f"{part}ます" for part in parts[:-1]), parts[-1]]
@@ -214,6 +238,10 @@ def _same(one: frozenset[str], other: frozenset[str]) -> bool:
     """Whether two promises are of one thing; that both are made by telephone says little."""
     shared = (one & other) - _BY_WHAT
     return bool(shared) and len(shared) * 2 >= min(len(one - _BY_WHAT), len(other - _BY_WHAT))
+
+
+def _people(text: str) -> frozenset[str]:
+    return frozenset(word.lemma for word in words_of(text) if word.kind[1] == "固有名詞")
 
 
 def _is_name(name: str, text: str, start: int) -> bool:
@@ -235,4 +263,10 @@ def _deadline(times: list[TimeWords]) -> str:
 def _shortened(text: str) -> str:
     text = re.sub(r"^[のにでへは、\s]+", "", trimmed(text))
     text = re.sub(r"(?<=[一-龥])(?:の)?に(?=[一-龥]{2}(?:いた|し))", "", text)
+    text = re.sub(r"、{2,}", "、", _WE.sub("", text))
     return _POLITE_END.sub("", text).strip("、。 ")
+
+
+_WE: Final = re.compile(
+    r"^(?:また|なお|では|それでは|あわせて|はい|まず|次に|そのうえで|このあと)、|(?<![一-龥])(?:私|わたくし|私ども|当方|弊社|課|係)(?:から|が|で|より)、?"
+)

@@ -12,6 +12,7 @@ from koemori.assist.playbooks.schema import Playbook
 from koemori.assist.restatement import restated
 from koemori.assist.timewords import TimeWords, resolved, time_words
 from koemori.assist.types import CallFacts, FieldProposal, Heard
+from koemori.assist.words import words_of
 from koemori.audio.call import ChannelRole
 
 _WEEKDAY: Final = re.compile("([月火水木金土日])曜(?!日)")
@@ -19,6 +20,18 @@ _BEFOREHAND: Final = re.compile(
     r"^(?:に|は|、)?お?(?:届い|届け|買っ|買い上げ|購入|注文|頼ん|契約|申し込|予約|送っ|受け取|求め|もらっ|納品)[ぁ-ん]{0,7}?[たる](?=[一-龥ァ-ヴ])"
 )
 _A_NAME: Final = re.compile(r"^(?:って|と)書|^様|^さん|^と(?:申|い[いう])")
+_A_RATE: Final = re.compile(
+    r"^の(?:、)?[一-龥]{0,6}の?(?:限度|上限|うち|合計|平均|回数)|^(?:に)?[一二三四五六七八九十0-9]+回|^(?:あたり|限定|一回)"
+)
+"""「一日の限度額」 is no day."""
+_BOUGHT: Final = re.compile(
+    r"^(?:に|の)?(?:、)?[^。]{0,14}?(?P<act>入会|入居|入学|入院|申し?込|"
+    r"購入|買っ|買い|契約|注文|予約|開封|開け|預け|借り|取り付け|設置|届い|受け取)"
+)
+_ACTS: Final = {
+    "買っ": "購入", "買い": "購入", "申込": "申し込み", "申し込": "申し込み", "開け": "開封",
+    "届い": "お届け", "預け": "お預け", "借り": "レンタル", "受け取": "受け取り",
+}  # fmt: skip
 _ASIDE: Final = 0.4
 _TROUBLE: Final = 0.6
 _ANSWERED: Final = 0.7
@@ -35,6 +48,8 @@ class WhenExtractor:
         self._trouble = playbook.case_words.trouble
         self._value = ""
         self._confidence = 0.0
+        self._last = ""
+        self._beside: dict[str, str] = {}
         self._ids: tuple[str, ...] = ()
 
     def observe(self, heard: Heard, call: CallView) -> list[FieldProposal]:
@@ -49,16 +64,42 @@ class WhenExtractor:
             confidence = self._weigh(heard, call)
         if not found:
             return []
-        best = self._best(found, part if agent and part else heard.text)
+        text = part if agent and part else heard.text
+        best = self._best(found, text)
+        more = confidence >= _TROUBLE and self._note_acts(found, text, best if not self._value else None)
         if confidence < self._confidence or (confidence == self._confidence and self._value):
-            return []
+            if not more or not self._value:
+                return []
+            self._ids = (*self._ids, heard.utterance_id)
+            return [FieldProposal("when", self._with_acts(self._last), self._confidence, self._ids)]
         said = _WEEKDAY.sub(r"\1曜日", best.said)
         richer = said if said not in self._value else self._value
         self._ids = (
             (*self._ids, heard.utterance_id) if _same(best.said, self._value) else (heard.utterance_id,)
         )
         self._value, self._confidence = richer, confidence
-        return [FieldProposal("when", self._shown(best, richer), confidence, self._ids)]
+        self._last = self._shown(best, richer)
+        return [FieldProposal("when", self._with_acts(self._last), confidence, self._ids)]
+
+    def _note_acts(self, found: list[TimeWords], text: str, best: TimeWords | None) -> bool:
+        """Note when a thing was bought, booked or opened, beside the time of the trouble."""
+        ends = [*(words.start for words in found[1:]), len(text)]
+        before = dict(self._beside)
+        for words, end in zip(found, ends, strict=True):
+            act = _BOUGHT.match(text[words.end : end])
+            if act is not None and words.is_past and words != best:
+                named = _ACTS.get(act.group("act"), act.group("act"))
+                self._beside.setdefault(named, _WEEKDAY.sub(r"\1曜日", words.said))
+        return self._beside != before
+
+    def _with_acts(self, shown: str) -> str:
+        """「昨日」 and 「九月二十六日に申し込み」 → 「昨日(申し込みは九月二十六日)」."""
+        beside = [
+            f"{act}は{said}"
+            for act, said in self._beside.items()
+            if not _same(said, shown) and said not in shown
+        ]
+        return f"{shown}({'、'.join(beside[:2])})" if beside else shown
 
     def _best(self, found: list[TimeWords], text: str) -> TimeWords:
         """The time the trouble is told with; what came before it (「先週届いた本棚」) gives way."""
@@ -68,7 +109,8 @@ class WhenExtractor:
             after = text[words.end : end]
             told = any(pattern.search(fold(after).text) for pattern in self._trouble)
             known = bool(self._value) and _same(words.said, self._value)
-            scores.append(2 * known + told - 2 * bool(_BEFOREHAND.match(after)))
+            earlier = bool(_BEFOREHAND.match(after)) or bool(_BOUGHT.match(after))
+            scores.append(2 * known + told - 3 * earlier)
         return found[scores.index(max(scores))]
 
     def _weigh(self, heard: Heard, call: CallView) -> float:
@@ -96,8 +138,20 @@ def _useful(text: str) -> list[TimeWords]:
         if not words.is_deadline
         and words.folded not in ("夜", "朝", "昼", "以前")
         and not _A_NAME.match(text[words.end :])
+        and not _A_RATE.match(text[words.end :])
+        and not _within_word(words, text)
     ]
     return sorted(found, key=lambda words: words.start)
+
+
+def _within_word(time: TimeWords, text: str) -> bool:
+    """「きょうすけ」 is a name."""
+    return time.said[:2] in ("きょ", "けさ", "きの", "あし", "あさ") and any(
+        word.surface not in ("きょう", "きのう")
+        and word.start <= time.start < word.end
+        and word.end > time.end
+        for word in words_of(text)
+    )
 
 
 def _same(said: str, known: str) -> bool:

@@ -306,6 +306,7 @@ def read_case_words(document: Table) -> CaseWords:
     words = CaseWords(
         surnames=document.texts("surnames", required=True),
         products=document.texts("products", required=True),
+        products_in_passing=document.texts("products_in_passing"),
         services=_pairs(document, "services"),
         demand_types=demand_types,
         places_outer=document.texts("places_outer", required=True),

@@ -173,6 +173,7 @@ class CaseWords:
     surnames: tuple[str, ...] = ()
     """Family names that are also other words; believed only when a name was asked for."""
     products: tuple[str, ...] = ()
+    products_in_passing: tuple[str, ...] = ()
     services: Mapping[str, str] = field(default_factory=dict)
     """What a company or bill is called → the contract it stands for."""
     places_outer: tuple[str, ...] = ()

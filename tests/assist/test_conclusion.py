@@ -26,7 +26,7 @@ def alert(category: Category, severity: int = 2) -> Alert:
 
 def test_a_refusal_and_what_was_agreed_on_are_named() -> None:
     script = [("a", "土下座での謝罪はお断りしております。"), ("c", "まあ、返金と手紙でいいよ。納得した。")]
-    assert written(EndState.RESOLVED_AGREED, *script) == "土下座での謝罪は拒否。返金と手紙で納得"
+    assert written(EndState.RESOLVED_AGREED, *script) == "土下座での謝罪は断り。返金と手紙で納得"
 
 
 def test_an_end_by_the_agent_counts_the_warnings_and_says_why() -> None:

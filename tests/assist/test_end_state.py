@@ -239,3 +239,30 @@ def test_being_sorry_for_a_wait_makes_no_complaint_of_a_question() -> None:
         ("c", "分かりました。ありがとうございました。"),
     ]
     assert state(*script, complaint=False) is EndState.NOT_COMPLAINT
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("納得はできないです。できないですけど、返金の件は、お願いします。", EndState.UNRESOLVED_AGREED),
+        ("納得はしてねえからな。まあ、三時の業者は入れてやるよ。", EndState.UNRESOLVED_AGREED),
+        ("納得したわけじゃないですから、お返事を待ちます。", EndState.UNRESOLVED_PENDING),
+        ("ああ、それで納得や。ほな頼んますわ。", EndState.RESOLVED_AGREED),
+        ("調べて電話くれるんやったら、それでええわ。", EndState.RESOLVED_AGREED),
+    ],
+)
+def test_a_concession_ends_it_and_waiting_leaves_it_open(said: str, expected: EndState) -> None:
+    assert state(("c", said)) is expected
+
+
+def test_an_offer_taken_settles_it_unless_an_answer_is_owed() -> None:
+    offer = ("a", "本日五時にお届けします。それでよろしいでしょうか。")
+    owed = ("a", "確認のうえ、折り返しご連絡いたします。それでよろしいでしょうか。")
+    assert state(offer, ("c", "はい、お願いします。")) is EndState.RESOLVED_AGREED
+    assert state(owed, ("c", "はい、お願いします。")) is EndState.UNRESOLVED_PENDING
+
+
+def test_all_is_well_after_an_agreement_withdraws_nothing() -> None:
+    turns = (("c", "それなら安心です。"), ("c", "もう大丈夫です。"))
+    assert state(*turns) is EndState.RESOLVED_AGREED
+    assert state(("c", "母は、もう行かないって泣くんです。")) is EndState.UNRESOLVED_PENDING

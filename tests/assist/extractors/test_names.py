@@ -105,3 +105,24 @@ def test_a_name_in_kana_is_believed_less_and_gives_way_to_the_read_back() -> Non
 
 def test_a_relative_the_agent_speaks_of_is_not_the_caller() -> None:
     assert name(ASKED, ("c", "言いたくない"), ("a", "お嬢様の田中花子様のことでございますね")) is None
+
+
+def test_the_child_is_not_the_caller() -> None:
+    turns = (
+        ("c", "息子を通わせている東雲です。"),
+        ("a", "お子様のお名前を伺えますか。"),
+        ("c", "息子は東雲蒼空です。"),
+    )
+    assert name(*turns, ("a", "東雲蒼空様でございますね。")) == "東雲"
+
+
+def test_the_callers_given_name_stands_beside_the_mothers() -> None:
+    turns = (
+        ("c", "くましろと申します。神様の神に時代の代で、神代です。"),
+        ("a", "お名前をお聞かせください。"),
+    )
+    assert name(*turns, ("c", "母は神代ヨシ乃。私は娘の千鶴です。")) == "神代千鶴"
+
+
+def test_a_name_with_a_dot_is_kept_whole() -> None:
+    assert name(ASKED, ("c", "ウォン・リサです。")) == "ウォン・リサ"

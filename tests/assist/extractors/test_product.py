@@ -67,3 +67,17 @@ def test_a_room_mate_of_the_complaint_does_not_replace_the_product() -> None:
         ("c", "ベッドで動画見てるの"),
     ]
     assert product(*script) == "モバイルルーター"
+
+
+@pytest.mark.parametrize(
+    ("greeting", "said", "value"),
+    [
+        ("ひなた不動産管理、お客様センターの芦名です。", "天井から水が垂れてきたんだ", "賃貸住宅"),
+        ("あおば銀行の越智です。", "父の口座のことで", "銀行口座"),
+        ("お客様窓口の樫尾です。", "子ども手当の書類、三回出したのに", "子ども手当"),
+        ("お客様窓口の江草です。", "羽毛布団の丸洗いを頼んだんですけど", "羽毛布団の丸洗い"),
+        ("病院、医療相談窓口の安居院です。", "そちらの皮膚科で二時間待たされて", "皮膚科の受診"),
+    ],
+)
+def test_the_trade_the_matter_and_the_work_tell_what_was_sold(greeting: str, said: str, value: str) -> None:
+    assert product(("a", greeting), ("c", said)) == value

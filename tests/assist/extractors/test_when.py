@@ -40,7 +40,10 @@ def test_a_deadline_the_agent_names_is_not_when_it_happened() -> None:
 @pytest.mark.parametrize(
     ("said", "value"),
     [
-        ("先週の水曜に届いた本棚なんですけど、昨日の夜、棚板が抜けて、本が落ちてきたんです", "昨日の夜"),
+        (
+            "先週の水曜に届いた本棚なんですけど、昨日の夜、棚板が抜けて、本が落ちてきたんです",
+            "昨日の夜(お届けは先週の水曜日)",
+        ),
         ("十月分の電気代なんですけど、倍近くになってるんですよ", "十月分"),
         ("先月の三連休に泊まった者なんですけど", "先月の三連休"),
         ("先月と今月、引き落とし、落ちてないですよね", "先月と今月"),
@@ -63,3 +66,13 @@ def test_a_number_read_back_does_not_hide_the_matter() -> None:
         ),
     ]
     assert when(*script) == "今朝七時二十分"
+
+
+def test_a_purchase_stands_beside_the_time_of_the_trouble() -> None:
+    said = "先月の三日に買ったんですけど、おとといから電源が入らないんです"
+    assert when(("c", said)) == "おとといから(購入は先月の三日)"
+
+
+def test_a_name_and_a_rate_are_no_times() -> None:
+    assert when(("c", "漆原、きょうすけです。昨日から水が漏れてます")) == "昨日から"
+    assert when(("c", "一日の限度額を上げてください")) is None

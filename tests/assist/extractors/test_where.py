@@ -60,3 +60,22 @@ def test_towns_rooms_and_other_peoples_firms(said: str, place: str | None) -> No
 def test_a_shop_that_delivers_is_named_beside_the_home() -> None:
     said = "戸塚店からご自宅へお届けした特上にぎりでございますね。"
     assert where(("a", said)) == "自宅(戸塚店)"
+
+
+def test_no_home_has_a_counter_and_a_phone_is_no_place() -> None:
+    assert where(("c", "きのう受付で二時間待たされた"), ("c", "自宅は06の0140の3390")) == "受付"
+
+
+def test_a_town_and_its_shop_are_one_place() -> None:
+    assert where(("c", "先月、川越の店で買いました")) == "川越の店"
+
+
+def test_where_a_lost_thing_was_found_is_not_where_the_trouble_was() -> None:
+    turns = [
+        ("c", "荷物が届かない"),
+        ("a", "お調べします"),
+        ("c", "はい"),
+        ("a", "いかがですか"),
+        ("c", "ええ"),
+    ]
+    assert where(*turns, ("c", "父が受け取って玄関に置いてたそうです")) is None
