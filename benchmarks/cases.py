@@ -12,7 +12,8 @@ normalized forms, without helpers) that the value contains. Overlap is the share
 
 Sets. `calls` are the twelve calls of `corpus/calls`, all of them developed on by now; their half `held` was
 not looked at before its first scoring (`cases-held-first.json`). `authored` are twenty calls by another
-writer: k01 to k10 are developed on (`dev`), k11 to k20 are only scored (`held`).
+writer: k01 to k10 were developed on first (`dev`). k11 to k20 (`held`) were only scored until their misses
+were read for general causes; on the first look they had .767 of the exact fields, .489 overlap, 5 end states.
 
 With `--audio` the calls are the recordings of `corpus/audio`, replayed through the whole service with its
 default weights; `recordings.held` are the two on which the reading of numbers was not developed. A field that
