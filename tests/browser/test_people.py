@@ -26,7 +26,7 @@ UTTERANCES = (
 def shoot(page: Page, name: str) -> None:
     """Keep a picture for the docs, if this run renews them."""
     if PICTURES:
-        page.screenshot(path=SHOTS / f"{name}.png")
+        page.screenshot(path=SHOTS / f"{name}.png", animations="disabled")
 
 
 def eventually(what: Callable[[], Any], timeout_s: float = 60) -> Any:
