@@ -50,7 +50,7 @@ _AMOUNT_FOLLOWS: Final = re.compile(
 )
 _MYRIADS: Final = re.compile("[0-9]万[0-9]")
 _FEWEST_DIGITS: Final = 3
-_FEWEST_SOUGHT: Final = 4
+_FEWEST_SOUGHT: Final = 7
 _MOST_CUTS: Final = 64
 _FIGURES: Final = frozenset("0123456789の、,. -")
 _LEAST_FIGURES: Final = 0.6

@@ -1,7 +1,6 @@
 """Whisper by faster-whisper and CTranslate2: windows in, words with media times out.
 
 Two levers, each measured (benchmarks/README.md):
-
 * **Short windows.** Whisper was trained on 30 s, but CTranslate2 accepts any shorter spectrogram, and the
   encoder's cost grows faster than the length. A window is as long as its audio and a margin of silence, at
   least six seconds, below which the text starts to repeat itself. Only when a final's text looks like a loop
@@ -12,8 +11,7 @@ Finals are decoded with a beam of five when there is time, greedily when windows
 with a token cap, because speech cut in the middle of a word invites loops. In Japanese finals the words of a
 vocabulary take the place of words that sound like them, where the audio agrees (`koemori.models.rescoring`).
 
-This is the only module that imports faster-whisper and CTranslate2, and it does so when a transcriber is
-made.
+This alone imports faster-whisper and CTranslate2, and does so when a transcriber is made.
 """
 
 from __future__ import annotations
@@ -35,12 +33,7 @@ from koemori.models.spoken_numbers import READING_PROMPTS, agree, holds_number, 
 from koemori.models.trim import LANGUAGE, read_trim_note
 from koemori.models.trimmed_whisper import TrimmedWhisper
 from koemori.models.types import Hypothesis, Word, WorkTime
-from koemori.models.whisper_words import (
-    TokenTimes,
-    aligned_times,
-    proportional_times,
-    words_of,
-)
+from koemori.models.whisper_words import TokenTimes, aligned_times, proportional_times, words_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -210,11 +203,9 @@ class WhisperTranscriber:
 
     def _tokenizer(self, language: str) -> Any:
         if language not in self._tokenizers:
+            tokenizer = self._whisper.hf_tokenizer
             self._tokenizers[language] = self._make_tokenizer(
-                self._whisper.hf_tokenizer,
-                self._multilingual,
-                task="transcribe",
-                language=language,
+                tokenizer, self._multilingual, task="transcribe", language=language
             )
         return self._tokenizers[language]
 
@@ -321,9 +312,8 @@ class WhisperTranscriber:
             parts = [asked[first : first + _MOST_ALIGNED] for first in range(0, len(asked), _MOST_ALIGNED)]
             return [each for part in parts for each in self._scores(rows, part, encoded, tokenizer)]
 
-        for place, words in zip(
-            order, with_vocabulary(self._rescorer, list(heard.values()), score), strict=True
-        ):
+        taken = with_vocabulary(self._rescorer, list(heard.values()), score)
+        for place, words in zip(order, taken, strict=True):
             rows[place].words = words
 
     def _read_numbers(self, rows: list[_Row], place: int, encoded: Any, tokenizer: Any) -> None:
