@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from benchmarks.training.corpus import Row
 
 _MISS: Final = 1.0
-_FALSE_ALARM: Final = 1.5
-_ROUGH_FAIR: Final = 6.0
+_FALSE_ALARM: Final = 1.2
+_ROUGH_FAIR: Final = 5.0
 """A false alarm on a fair complaint in rough words weighs most: it makes a case of somebody with a cause."""
 _GREY: Final = 0.3
 _MISSED_DANGER: Final = 10.0

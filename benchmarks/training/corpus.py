@@ -17,10 +17,13 @@ from koemori.assist.playbooks.lexicon import Lexicon
 from koemori.assist.types import AGENT_SIDE, Category, Severity
 
 CORPUS: Final = Path(__file__).parents[1] / "corpus"
-AUTHORS: Final = ("a", "b", "c", "d", "e", "h")
+AUTHORS: Final = ("a", "b", "c", "d", "e", "h", "i", "j")
 """Sets written after the rules, by authors who did not know them."""
 ADVERSARIAL: Final = "f"
 """Rows on which an earlier model erred, and their neighbours: trained on, and no measure of anything."""
+WHOLE_CALLS: Final = ("h", "i", "j")
+"""Authors who wrote callers' turns in order, most of them harmless, as calls are; the others wrote what is
+hard to tell apart, half of it harmful."""
 LEXICON: Final = "lexicon"
 CALLS: Final = "calls"
 CUSTOMER_CODES: Final = frozenset(category.value for category in Category if category not in AGENT_SIDE)
