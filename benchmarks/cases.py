@@ -35,6 +35,7 @@ from typing import Any
 
 from koemori.assist.engine import AssistEngine
 from koemori.assist.playbooks.load import load_playbook
+from koemori.assist.second_opinion import load_opinion
 from koemori.assist.types import CallClosed, CallFacts, CaseRevision, Heard
 from koemori.audio.call import ChannelRole
 from sudachipy import Dictionary, SplitMode
@@ -70,6 +71,7 @@ SETS = {
         CORPUS / "authored" / "calls", frozenset(f"k{number:02d}" for number in range(1, 11))
     ),
 }
+SETS["sealed"] = CallSet(CORPUS / "sealed" / "calls", frozenset())
 SETS["recordings"] = CallSet(CORPUS / "calls", frozenset(CALLS) - {"c21", "c23"}, frozenset(CALLS))
 EXACT = {"氏名": "customer_name", "電話番号": "phone", "注文契約番号": "order_or_contract_number"}
 FREE = {
@@ -116,7 +118,7 @@ def _has(word: str, words: list[str], text: str) -> bool:
 
 def run_call(call: dict[str, Any], asr: bool = False) -> CaseRevision:
     """The last revision of the case after the whole call."""
-    engine = AssistEngine(CallFacts(call_id=call["id"]), PLAYBOOK)
+    engine = AssistEngine(CallFacts(call_id=call["id"]), PLAYBOOK, load_opinion())
     last: CaseRevision | None = None
     end_ms = 0
     for turn in call["turns"]:
@@ -223,7 +225,7 @@ def summarize(rows: dict[str, dict[str, Any]]) -> dict[str, Any]:
 def main() -> None:
     """Score and write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--set", nargs="+", choices=("calls", "authored"), default=["calls"])
+    parser.add_argument("--set", nargs="+", choices=("calls", "authored", "sealed"), default=["calls"])
     parser.add_argument("--half", choices=("dev", "held", "all"), default="all")
     parser.add_argument("--asr", action="store_true", help="use the text without punctuation")
     parser.add_argument("--audio", action="store_true", help="replay the recordings of the corpus")
