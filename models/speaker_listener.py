@@ -178,7 +178,8 @@ class SpeakerListener:
             self._out.put_nowait(error)
 
     def _marked(self, event: Utterance) -> Utterance:
-        turns = [] if event.end_ms > self._seen_ms else self._turns
+        look_to_come = self._seen_ms < min(event.end_ms, self._tape.end_ms)
+        turns = () if look_to_come else self._turns
         marked = replace(event, words=label_words(event.words, turns))
         if not self._gone:
             self._said.append(marked)

@@ -107,6 +107,7 @@ async def measure_long(
         "last_over_first": _ratios(played, first, last),
         "resident_mib_by_minute": [round(sample.memory.resident_mib, 1) for sample in watch.samples],
         "own_mib_by_minute": [round(sample.memory.own_mib, 1) for sample in watch.samples],
+        "own_mib_of_workers_by_minute": [round(sample.memory.below_mib, 1) for sample in watch.samples],
         "cpu_s_per_audio_s_by_minute": _costs(watch, speed),
         **_of_call(played, cpu_s, ranks=False),
     }

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import IO
 
 from koemori.audio.call import CallId, CallStarted
 from koemori.server.archive.sealing import SealedRecording
@@ -12,7 +15,7 @@ from koemori.server.calls.ports import CallPorts, Pace
 from koemori.server.calls.session import CallSession, SessionLimits
 from koemori.server.config import Settings
 from koemori.server.telemetry import Metrics
-from koemori.server.wire import WireEvent
+from koemori.server.wire import WireEvent, decode, encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +59,27 @@ class Played:
         return self.recording is not None and self.recording.pcm_sha256 == self.tape.digest
 
 
+def _spool() -> IO[bytes]:
+    return tempfile.TemporaryFile()
+
+
 @dataclass(slots=True)
 class KeepingSink:
-    """An `EventSink` that keeps every event with the time at which it came."""
+    """An `EventSink` that keeps every event with the time at which it came.
 
-    kept: list[tuple[float, WireEvent]] = field(default_factory=list)
+    Events lie in an unnamed file until they are asked for: the memory that a benchmark reports must be the
+    service's, and an hour's events held as objects are tens of MiB that no service holds.
+    """
+
     recording: SealedRecording | None = None
+    _kept: IO[bytes] = field(default_factory=_spool)
 
     async def call_started(self, started: CallStarted) -> None:
         """See `EventSink`."""
 
     async def publish(self, event: WireEvent) -> None:
         """See `EventSink`."""
-        self.kept.append((time.monotonic(), event))
+        self._kept.write(f"{time.monotonic()!r} {encode(event)}\n".encode())
 
     async def sealed(self, call_id: CallId, recording: SealedRecording) -> None:
         """See `EventSink`."""
@@ -77,6 +88,14 @@ class KeepingSink:
     async def settled(self, call_id: CallId, patience_s: float) -> bool:
         """See `EventSink`."""
         return True
+
+    def take(self) -> Iterator[tuple[float, WireEvent]]:
+        """Every event and the monotonic seconds at which it came, in order; may be called once."""
+        with self._kept as kept:
+            kept.seek(0)
+            for line in kept:
+                came_s, _, event = line.partition(b" ")
+                yield float(came_s), decode(event)
 
 
 async def play(
@@ -89,7 +108,7 @@ async def play(
     await CallSession(ports, sink, metrics, pace_of(speed), limits).run(source)
     began_s = source.began_s or 0.0
     # Not `emitted_ms`: that clock begins when the first frame comes, and a busy machine takes it late.
-    said = tuple(Said(event, round((came_s - began_s) * 1000)) for came_s, event in sink.kept)
+    said = tuple(Said(event, round((came_s - began_s) * 1000)) for came_s, event in sink.take())
     return Played(tape, speed, said, sink.recording, time.monotonic() - began_s)
 
 

@@ -39,7 +39,11 @@ def memory() -> Memory:
         peak_mib = peak / (_MIB if sys.platform == "darwin" else _KIB)
         return Memory(peak_mib, peak_mib)
     rows = [_rollup(pid) for pid in _tree()]
-    return Memory(*(sum(row.get(name, 0) for row in rows) / _KIB for name in ("Pss", "Pss_Anon")))
+    resident, own, below = (
+        sum(row.get(name, 0) for row in part) / _KIB
+        for name, part in (("Pss", rows), ("Pss_Anon", rows), ("Pss_Anon", rows[1:]))
+    )
+    return Memory(resident, own, below)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +53,12 @@ class Memory:
     Attributes:
         resident_mib: In memory; a page that processes share counts once (Pss).
         own_mib: What the processes wrote themselves: no weights, dictionaries or code from files (Pss_Anon).
+        below_mib: The part of `own_mib` of the processes below this one: the speech workers.
     """
 
     resident_mib: float
     own_mib: float
+    below_mib: float = 0.0
 
 
 def _tree() -> Iterator[int]:

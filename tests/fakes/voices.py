@@ -49,6 +49,10 @@ class ScriptedListener:
     def gap(self, channel: Channel, start_ms: int, duration_ms: int) -> None:
         pass
 
+    def hold(self) -> None:
+        """Give nothing by itself any more."""
+        self._next_ms = 1 << 40
+
     def say(self, event: TranscriptEvent | Exception) -> None:
         """Give this event now, or fail."""
         self._queue.put_nowait(event)

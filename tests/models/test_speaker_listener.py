@@ -13,7 +13,7 @@ from koemori.models.speaker_listener import MOST_FAILURES, SpeakerConfig, Speake
 from koemori.models.types import Partial, SpeakersFound, SpeakerTurn, TranscriptEvent, Utterance
 from numpy.typing import NDArray
 
-from tests.fakes.voices import MONO, TURN_MS, LevelDiarizer, NoDiarizer, ScriptedListener, audio
+from tests.fakes.voices import MONO, TURN_MS, LevelDiarizer, NoDiarizer, ScriptedListener, audio, utterance
 
 pytestmark = pytest.mark.unit
 
@@ -199,3 +199,24 @@ async def test_a_final_that_nobody_has_taken_yet_is_still_to_come():
         assert listener.finals_from_ms == min(heard[-1] + 10_000, 30_000)
     assert heard == [10_000, 20_000, 30_000]
     await events.aclose()
+
+
+@pytest.mark.parametrize("end_ms", [30_000, 30_040])
+async def test_words_that_come_after_the_last_look_carry_their_speakers_at_once(end_ms: int):
+    inner = ScriptedListener()
+    inner.hold()
+    listener = SpeakerListener(inner, LevelDiarizer())
+    events: list[TranscriptEvent] = []
+
+    async def hear() -> None:
+        async for event in listener.events():
+            events.append(event)
+
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        group.create_task(hear())
+        listener.push(MONO, 0, audio(0, 30_000))
+        await listener.drain_below(15_000)
+        inner.say(utterance(20_000, end_ms))
+        listener.finish()
+    assert [type(event) for event in events] == [Utterance]
+    assert {name for names in said(events).values() for name in names} == {"S1"}
