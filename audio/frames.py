@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from koemori.audio.call import CallEnded, CallStarted, Channel
+from koemori.audio.signals import CallDocument, CallUpdated, KeyPressed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,8 +68,9 @@ class Gap:
         return self.start_sample + self.sample_count
 
 
-SourceEvent = CallStarted | AudioFrame | Gap | CallEnded
-"""What an ingest yields: started once, then frames and gaps (monotonic, late ones apart), ended once."""
+SourceEvent = CallStarted | AudioFrame | Gap | KeyPressed | CallUpdated | CallDocument | CallEnded
+"""What an ingest yields: started once, then frames and gaps (monotonic, late ones apart) and what the phone
+system says meanwhile, ended once."""
 
 
 def samples_to_ms(samples: int, sample_rate_hz: int) -> int:

@@ -7,6 +7,7 @@ Order does not matter here. Whatever comes is written as it comes; the archive s
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from koemori.audio.call import CallEnded, CallId, CallStarted
 from koemori.audio.errors import JournalError
 from koemori.audio.frames import AudioFrame, Gap, GapCause
 from koemori.audio.journal_format import FLAG_LATE, RecordType, close_body, to_json
+from koemori.audio.signals import CallDocument, CallUpdated
 
 _CLOCK_INTERVAL_S = 60
 
@@ -110,6 +112,27 @@ class CallRecorder:
     def mark(self, kind: str, facts: Mapping[str, str | int] | None = None) -> None:
         """Write a marker: something about this recording that a later reader should know."""
         self._offer_fact(RecordType.MARKER, {"kind": kind, **(facts or {})})
+
+    def note(self, event: CallUpdated | CallDocument) -> None:
+        """Write what the phone system said, as a marker; a document with its bytes in base64."""
+        if isinstance(event, CallUpdated):
+            known = {"external_ids": dict(event.external_ids)} if event.external_ids else {}
+            body = {
+                "kind": "call-updated",
+                "at_ms": event.at_ms,
+                "what": event.kind.value,
+                **event.facts,
+                **known,
+            }
+        else:
+            body = {
+                "kind": "document",
+                "at_ms": event.at_ms,
+                "name": event.name,
+                "media_type": event.media_type,
+                "base64": base64.b64encode(event.content).decode(),
+            }
+        self._offer_fact(RecordType.MARKER, body)
 
     def close(self, ended: CallEnded) -> Future[JournalHead]:
         """End the call's journal.

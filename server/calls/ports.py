@@ -19,6 +19,7 @@ from koemori.assist.types import (
 )
 from koemori.audio.call import CallEnded, CallId, CallStarted, Channel
 from koemori.audio.frames import AudioFrame, Gap, SourceEvent
+from koemori.audio.signals import CallDocument, CallUpdated
 from koemori.models.types import TranscriptEvent
 
 if TYPE_CHECKING:
@@ -65,6 +66,10 @@ class Recorder(Protocol):
 
     def push(self, event: AudioFrame | Gap) -> None:
         """Record; returns at once."""
+        ...
+
+    def note(self, event: CallUpdated | CallDocument) -> None:
+        """Record what the phone system said; returns at once."""
         ...
 
     def close(self, ended: CallEnded) -> Future[JournalHead]:

@@ -21,6 +21,7 @@ from koemori.assist.types import Approval, CallFacts, LadderApproved
 from koemori.audio.call import CallEnded, CallId, CallStarted
 from koemori.audio.errors import JournalError, KoemoriError
 from koemori.audio.frames import AudioFrame, Gap, SourceEvent, samples_to_ms
+from koemori.audio.signals import CallDocument, CallUpdated, KeyPressed
 from koemori.server.bus import EventSink
 from koemori.server.calls.assist_lane import AssistLane
 from koemori.server.calls.emitter import Emitter
@@ -188,6 +189,10 @@ class CallSession:
                         )
                         await self._tell(event, emitter)
                         await lane.offer(event)
+                    case KeyPressed():
+                        pass
+                    case CallUpdated() | CallDocument():
+                        recorder.note(event)
                     case CallEnded():
                         return event
                     case CallStarted():

@@ -32,6 +32,7 @@ from koemori.assist.types import (
 from koemori.audio.call import CallEnded, CallId, CallStarted, Channel, ChannelRole, LegId
 from koemori.audio.frames import AudioFrame, Gap, SourceEvent
 from koemori.audio.recording import JournalHead
+from koemori.audio.signals import CallDocument, CallUpdated
 from koemori.models.questions import ListenerCounts
 from koemori.models.types import LoadChanged, Timing, TranscriptEvent, Utterance
 from koemori.server.archive.ledger import Ledger, channel_ledger
@@ -85,10 +86,14 @@ class FakeRecorder:
     """Keeps what is pushed."""
 
     pushed: list[AudioFrame | Gap] = field(default_factory=list)
+    noted: list[CallUpdated | CallDocument] = field(default_factory=list)
     ended: CallEnded | None = None
 
     def push(self, event: AudioFrame | Gap) -> None:
         self.pushed.append(event)
+
+    def note(self, event: CallUpdated | CallDocument) -> None:
+        self.noted.append(event)
 
     def close(self, ended: CallEnded) -> Future[JournalHead]:
         self.ended = ended
