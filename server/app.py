@@ -32,6 +32,7 @@ from koemori.server.calls.live import LiveCalls
 from koemori.server.calls.pipeline import Pipeline
 from koemori.server.calls.ports import CallPorts
 from koemori.server.calls.session import SessionLimits
+from koemori.server.capture.trunks import Trunks
 from koemori.server.config import Settings
 from koemori.server.db.call_store import CallRecords, DatabaseCallStore
 from koemori.server.db.engine import Database
@@ -135,6 +136,7 @@ async def _joined(
     live = LiveCalls(ports, bus, metrics, limits)
     await asyncio.to_thread(pipeline.playbooks.keep_with, partial(_keep_playbook, database))
     watch = _watch_playbook(pipeline.playbooks, settings)
+    trunks = await Trunks.open(settings.trunks, live, metrics, settings.server.public_url)
     try:
         yield Services(
             settings=settings,
@@ -147,6 +149,7 @@ async def _joined(
             index=SqliteTranscriptIndex(),
             bus=bus,
             live=live,
+            trunks=trunks,
             bells=Bells(),
             playbooks=pipeline.playbooks,
             queues=QueueFeed(database, _thresholds(settings)),
@@ -158,6 +161,7 @@ async def _joined(
             watch.cancel()
             await asyncio.wait({watch})
         await live.drain(SHUTDOWN)
+        await trunks.aclose()
         await bus.aclose()
         await pipeline.aclose()
 

@@ -16,6 +16,7 @@ from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 from koemori.audio.errors import KoemoriError
+from koemori.server.capture.settings import TrunkConfig
 from koemori.server.model_settings import (
     DiarizationSettings,
     ModelSettings,
@@ -220,6 +221,7 @@ class Settings(BaseSettings):
     assist: AssistSettings = AssistSettings()
     queues: dict[str, QueueSettings] = {}
     ingest: IngestSettings = IngestSettings()
+    trunks: dict[str, TrunkConfig] = {}
     cti: CtiSettings = CtiSettings()
     logging: LoggingSettings = LoggingSettings()
 

@@ -154,6 +154,12 @@ class Metrics:
         self.ingest_errors = Counter(
             "koemori_ingest_errors", "Unusable messages and broken streams", ["code"], registry=registry
         )
+        self.trunk_refusals = Counter(
+            "koemori_trunk_refusals",
+            "Calls, connections and requests that a trunk refused",
+            ["trunk", "reason"],
+            registry=registry,
+        )
         self.events_waiting = Gauge(
             "koemori_events_waiting", "Events that the database has not taken yet", registry=registry
         )

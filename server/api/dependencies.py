@@ -24,6 +24,7 @@ from koemori.server.auth.permissions import Action, CallResource, Identity, Reac
 from koemori.server.auth.sessions import ActiveSession, Sessions
 from koemori.server.bells import Bells
 from koemori.server.bus import EventBus
+from koemori.server.capture.trunks import Trunks
 from koemori.server.config import Settings
 from koemori.server.db.engine import Database
 from koemori.server.db.repositories import calls, recordings
@@ -70,6 +71,7 @@ class Services:
     index: TranscriptIndex
     bus: EventBus
     live: LiveCalls
+    trunks: Trunks
     bells: Bells
     playbooks: Playbooks
     queues: QueueFeed

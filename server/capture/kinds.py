@@ -1,0 +1,24 @@
+"""Who opens which kind of trunk; one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, cast
+
+from koemori.server.capture.settings import TrunkConfig
+from koemori.server.capture.trunk import TrunkContext, TrunkListener
+
+_OPENERS = {
+    "siprec": "koemori.server.capture.siprec",
+    "stream": "koemori.server.capture.stream",
+}
+"""Modules with `open_trunk(context, settings) -> TrunkListener`; loaded only when a trunk needs them."""
+
+
+def open_trunk(context: TrunkContext, settings: TrunkConfig) -> TrunkListener:
+    """The listener of a trunk, not yet started."""
+    opener = cast(
+        "Callable[[TrunkContext, Any], TrunkListener]", import_module(_OPENERS[settings.kind]).open_trunk
+    )
+    return opener(context, settings)

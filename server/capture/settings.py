@@ -1,0 +1,12 @@
+"""Every kind of trunk, as the settings file knows it; one line each."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from koemori.server.capture.siprec_settings import SiprecTrunk
+from koemori.server.capture.stream_settings import StreamTrunk
+from pydantic import Field
+
+TrunkConfig = Annotated[SiprecTrunk | StreamTrunk, Field(discriminator="kind")]
+"""One section `[trunks.<name>]`."""
