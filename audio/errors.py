@@ -5,6 +5,9 @@
         ├── AudioFileError        a file that cannot be played as a call
         ├── FrameOrderError       a frame that breaks its channel's timeline
         ├── MediaMessageError     a media message that a peer sent and we cannot use
+        ├── RtpPacketError        a datagram that is neither RTP nor RTCP, or SRTP that does not verify
+        ├── SipError              a SIP message, or a body of one, that cannot be used
+        ├── OfferError            an offer of WebRTC media that cannot be answered
         └── JournalError          a journal that cannot be written or read
 
 Each class has a stable `code`; facts are attributes; `str()` is one sentence that says what was expected
@@ -62,6 +65,40 @@ class MediaMessageError(AudioError):
         self.expected = expected
         self.came = came
         self.fatal = fatal
+
+
+class OfferError(AudioError):
+    """An offer of WebRTC media that cannot be answered."""
+
+    code = "offer"
+
+    def __init__(self, expected: str, came: str) -> None:
+        super().__init__(f"offer: expected {expected}; got {came}")
+        self.expected = expected
+        self.came = came
+
+
+class SipError(AudioError):
+    """A SIP message, or a body of one, that cannot be used; `status` is the SIP answer that says so."""
+
+    code = "sip"
+
+    def __init__(self, status: int, expected: str, came: str) -> None:
+        super().__init__(f"SIP: expected {expected}; got {came}")
+        self.status = status
+        self.expected = expected
+        self.came = came
+
+
+class RtpPacketError(AudioError):
+    """A datagram that is not what a media port takes; it is counted and passed over."""
+
+    code = "rtp-packet"
+
+    def __init__(self, expected: str, came: str) -> None:
+        super().__init__(f"RTP: expected {expected}; got {came}")
+        self.expected = expected
+        self.came = came
 
 
 class JournalError(AudioError):
