@@ -32,6 +32,7 @@ from koemori.server.calls.live import LiveCalls
 from koemori.server.calls.pipeline import Pipeline
 from koemori.server.calls.ports import CallPorts
 from koemori.server.calls.session import SessionLimits
+from koemori.server.capture import whip_routes
 from koemori.server.capture.trunks import Trunks
 from koemori.server.config import Settings
 from koemori.server.db.call_store import CallRecords, DatabaseCallStore
@@ -47,7 +48,7 @@ from koemori.server.ws.tickets import Tickets
 
 logger = logging.getLogger(__name__)
 SHUTDOWN = "shutdown"
-SOCKETS = (desk.router, wallboard.router, media.router)
+SOCKETS = (desk.router, wallboard.router, media.router, whip_routes.router)
 
 
 class OpenPipeline(Protocol):

@@ -114,7 +114,7 @@ class ThirdOpinionSettings(Section):
 
     def key(self) -> str | None:
         """The key that the service wants, if one is configured."""
-        key = _secret("assist.third_opinion", "api_key", self.api_key, self.api_key_file)
+        key = read_secret("assist.third_opinion", "api_key", self.api_key, self.api_key_file)
         if key is not None and not (key.isascii() and key.isprintable()):
             raise SettingsError("assist.third_opinion.api_key", "printable ASCII characters", "others")
         return key
@@ -175,11 +175,11 @@ class MediaIngestSettings(Section):
 
     def bearer_token(self) -> str | None:
         """The token a peer must present, if one is configured."""
-        return _secret("ingest.media", "token", self.token, self.token_file)
+        return read_secret("ingest.media", "token", self.token, self.token_file)
 
     def signing_token(self) -> str | None:
         """The secret that signs upgrade requests, if one is configured."""
-        return _secret("ingest.media", "auth_token", self.auth_token, self.auth_token_file)
+        return read_secret("ingest.media", "auth_token", self.auth_token, self.auth_token_file)
 
 
 class IngestSettings(Section):
@@ -196,7 +196,7 @@ class CtiSettings(Section):
 
     def bearer_token(self) -> str | None:
         """The token a peer must present, if one is configured."""
-        return _secret("cti", "token", self.token, self.token_file)
+        return read_secret("cti", "token", self.token, self.token_file)
 
 
 class LoggingSettings(Section):
@@ -347,7 +347,12 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _secret(section: str, key: str, value: SecretStr | None, file: Path | None) -> str | None:
+def read_secret(section: str, key: str, value: SecretStr | None, file: Path | None) -> str | None:
+    """A secret from the environment (`value`) or from its file; None when neither is set.
+
+    Raises:
+        SettingsError: The file cannot be read or is empty.
+    """
     if value is not None:
         return value.get_secret_value() or None
     if file is None:

@@ -26,6 +26,7 @@ class Action(StrEnum):
     DESK_OPEN = "desk.open"
     CALL_LIST = "call.list"
     CALL_READ = "call.read"
+    CALL_OFFER = "call.offer"
     CASE_READ = "case.read"
     CASE_EDIT = "case.edit"
     HELP_ASK = "help.ask"
@@ -88,6 +89,7 @@ _RIGHTS: dict[Role, dict[Action, Reach]] = {
         Action.DESK_OPEN: Reach.ANY,
         Action.CALL_LIST: Reach.OWN,
         Action.CALL_READ: Reach.OWN,
+        Action.CALL_OFFER: Reach.ANY,
         Action.CASE_READ: Reach.OWN,
         Action.CASE_EDIT: Reach.OWN,
         Action.HELP_ASK: Reach.OWN,

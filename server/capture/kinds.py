@@ -12,6 +12,7 @@ from koemori.server.capture.trunk import TrunkContext, TrunkListener
 _OPENERS = {
     "siprec": "koemori.server.capture.siprec",
     "stream": "koemori.server.capture.stream",
+    "whip": "koemori.server.capture.whip",
 }
 """Modules with `open_trunk(context, settings) -> TrunkListener`; loaded only when a trunk needs them."""
 

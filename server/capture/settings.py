@@ -6,7 +6,8 @@ from typing import Annotated
 
 from koemori.server.capture.siprec_settings import SiprecTrunk
 from koemori.server.capture.stream_settings import StreamTrunk
+from koemori.server.capture.whip_settings import WhipTrunk
 from pydantic import Field
 
-TrunkConfig = Annotated[SiprecTrunk | StreamTrunk, Field(discriminator="kind")]
+TrunkConfig = Annotated[SiprecTrunk | StreamTrunk | WhipTrunk, Field(discriminator="kind")]
 """One section `[trunks.<name>]`."""
