@@ -20,6 +20,11 @@ from koemori.audio.journal_format import FLAG_LATE, RecordType, close_body, to_j
 from koemori.audio.signals import CallDocument, CallUpdated
 
 _CLOCK_INTERVAL_S = 60
+MAX_UPDATES = 2_000
+MAX_DOCUMENTS = 64
+MAX_DOCUMENT_BYTES = 256 * 1024
+MAX_DOCUMENTS_BYTES = 2 * 1024 * 1024
+"""Of one call together: a phone system that never stops telling must not fill memory or disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,9 @@ class CallRecorder:
     _pause_reason: str | None = None
     _next_clock_sample: int = 0
     _closed: Future[JournalHead] | None = None
+    _updates: int = 0
+    _documents: int = 0
+    _document_bytes: int = 0
 
     @property
     def call_id(self) -> CallId:
@@ -114,25 +122,26 @@ class CallRecorder:
         self._offer_fact(RecordType.MARKER, {"kind": kind, **(facts or {})})
 
     def note(self, event: CallUpdated | CallDocument) -> None:
-        """Write what the phone system said, as a marker; a document with its bytes in base64."""
+        """Write what the phone system said, as a marker; a document with its bytes in base64.
+
+        Never raises. What goes beyond the limits of a call is left out; that it was is written, once for
+        updates and by size for each document.
+        """
         if isinstance(event, CallUpdated):
-            known = {"external_ids": dict(event.external_ids)} if event.external_ids else {}
-            body = {
-                "kind": "call-updated",
-                "at_ms": event.at_ms,
-                "what": event.kind.value,
-                **event.facts,
-                **known,
-            }
-        else:
-            body = {
-                "kind": "document",
-                "at_ms": event.at_ms,
-                "name": event.name,
-                "media_type": event.media_type,
-                "base64": base64.b64encode(event.content).decode(),
-            }
-        self._offer_fact(RecordType.MARKER, body)
+            self._updates += 1
+            if self._updates <= MAX_UPDATES:
+                self._offer_fact(RecordType.MARKER, update_body(event))
+            elif self._updates == MAX_UPDATES + 1:
+                self.mark("updates-left-out", {"at_ms": event.at_ms, "most": MAX_UPDATES})
+            return
+        size = len(event.content)
+        fits = size <= MAX_DOCUMENT_BYTES and self._document_bytes + size <= MAX_DOCUMENTS_BYTES
+        self._documents += 1
+        if fits and self._documents <= MAX_DOCUMENTS:
+            self._document_bytes += size
+            self._offer_fact(RecordType.MARKER, document_body(event))
+        elif self._documents <= 2 * MAX_DOCUMENTS:
+            self.mark("document-left-out", {"at_ms": event.at_ms, "size_bytes": size})
 
     def close(self, ended: CallEnded) -> Future[JournalHead]:
         """End the call's journal.
@@ -205,3 +214,31 @@ class CallRecorder:
         if frame.channel.index == 0 and frame.start_sample >= self._next_clock_sample:
             self._next_clock_sample = frame.start_sample + _CLOCK_INTERVAL_S * frame.sample_rate_hz
             self._offer_fact(RecordType.CLOCK, {"sample": frame.start_sample})
+
+
+def update_body(event: CallUpdated) -> dict[str, object]:
+    """Body of a marker that tells what changed in a call; only what was said."""
+    body: dict[str, object] = {"kind": "call-updated", "at_ms": event.at_ms, "what": event.kind.value}
+    if event.facts:
+        body["facts"] = dict(event.facts)
+    if event.external_ids:
+        body["external_ids"] = dict(event.external_ids)
+    if event.roles:
+        body["roles"] = {str(index): role.value for index, role in event.roles.items()}
+    people = {
+        "agent_id": event.agent_id,
+        "customer_number": event.customer_number,
+        "queue": event.queue,
+    }
+    return body | {key: known for key, known in people.items() if known is not None}
+
+
+def document_body(event: CallDocument) -> dict[str, object]:
+    """Body of a marker that carries a document."""
+    return {
+        "kind": "document",
+        "at_ms": event.at_ms,
+        "name": event.name,
+        "media_type": event.media_type,
+        "base64": base64.b64encode(event.content).decode(),
+    }

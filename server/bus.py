@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from koemori.audio.call import CallId, CallStarted, ChannelRole
 from koemori.audio.errors import KoemoriError
+from koemori.audio.signals import CallUpdated
 from koemori.server.calls.store import CallStore
 from koemori.server.calls.writer import StoreWriter
 from koemori.server.wire import (
@@ -54,6 +55,10 @@ class EventSink(Protocol):
 
     async def call_started(self, started: CallStarted) -> None:
         """A call began; comes before its first event."""
+        ...
+
+    async def call_updated(self, update: CallUpdated) -> None:
+        """More became known of a call; comes before its `call_updated` event."""
         ...
 
     async def publish(self, event: WireEvent) -> None:
@@ -170,6 +175,10 @@ class InProcessBus:
         """See `EventSink`."""
         self._feeds[started.call_id] = _Feed()
         self._writer.call_started(started)
+
+    async def call_updated(self, update: CallUpdated) -> None:
+        """See `EventSink`."""
+        self._writer.call_updated(update)
 
     async def publish(self, event: WireEvent) -> None:
         """See `EventSink`."""

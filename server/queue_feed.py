@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from koemori.server.cti import EventType
+from koemori.server.cti.schema import EventType
 from koemori.server.db.engine import Database
 from koemori.server.db.repositories import queue_events
 from koemori.server.wallboard import QueueEvent, QueueFigures, Thresholds, figures

@@ -28,7 +28,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Final
 
-from koemori.server.cti import EventType
+from koemori.server.cti.schema import EventType
 
 DEFAULT_THRESHOLD_S: Final = 20
 DEFAULT_SHORT_ABANDON_S: Final = 5

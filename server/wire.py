@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from koemori.assist.types import Category, EndState, MatchedBy, Verdict
 from koemori.audio.call import ChannelRole
 from koemori.audio.frames import GapCause
+from koemori.audio.signals import UpdateKind
 from koemori.server.wire_figures import STAGES as STAGES
 from koemori.server.wire_figures import LedgerChannel as LedgerChannel
 from koemori.server.wire_figures import Percentiles as Percentiles
@@ -69,6 +70,24 @@ class CallStartedEvent(_Event):
     started_at: datetime
     channels: tuple[WireChannel, ...]
     external_ids: dict[str, str] = Field(default_factory=dict)
+
+
+class CallUpdatedEvent(_Event):
+    """The phone system said more about the call; what is absent stays as it was."""
+
+    type: Literal["call_updated"] = "call_updated"
+    kind: UpdateKind
+    external_ids: dict[str, str] = Field(default_factory=dict, exclude_if=is_empty)
+    """Names that other systems have for the call, added to those known."""
+    agent_id: str | None = Field(default=None, exclude_if=is_none)
+    """User name of the agent from now on."""
+    queue: str | None = Field(default=None, exclude_if=is_none)
+    customer_known: bool = Field(default=False, exclude_if=is_empty)
+    """The customer's number became known, or is another; the call's summary has it."""
+    roles: dict[int, ChannelRole] = Field(default_factory=dict, exclude_if=is_empty)
+    """Channel index → whose voice it carries, where that became known."""
+    facts: dict[str, str | int] = Field(default_factory=dict, exclude_if=is_empty)
+    """Stable codes and numbers: `channel`, `codec`, `packets`."""
 
 
 class PartialEvent(_Timed):
@@ -323,6 +342,7 @@ class CallEndedEvent(_Event):
 
 WireEvent = Annotated[
     CallStartedEvent
+    | CallUpdatedEvent
     | PartialEvent
     | UtteranceEvent
     | SpeakersEvent
@@ -344,6 +364,7 @@ WireEvent = Annotated[
 
 EVENT_TYPES = (
     "call_started",
+    "call_updated",
     "partial",
     "utterance",
     "speakers",

@@ -6,11 +6,12 @@ import hmac
 import ipaddress
 
 from fastapi import APIRouter, Depends, Request
-from koemori.server import cti
 from koemori.server.api.dependencies import Parts, services_of
 from koemori.server.api.errors import ApiError, responses
 from koemori.server.api.schemas import EventReceipt
 from koemori.server.bells import CALLS
+from koemori.server.cti import joining
+from koemori.server.cti.schema import OperationalEvent
 
 router = APIRouter(tags=["events"])
 
@@ -46,9 +47,9 @@ def cti_peer(request: Request) -> None:
     dependencies=[Depends(cti_peer)],
     responses=responses(401, 422),
 )
-def post_event(event: cti.OperationalEvent, parts: Parts) -> EventReceipt:
+def post_event(event: OperationalEvent, parts: Parts) -> EventReceipt:
     """Take an event of a phone system; sending it again is harmless, and it may come late."""
-    stored = cti.record(parts.database, event)
+    stored = joining.record(parts.database, event)
     if stored:
         parts.bells.ring(CALLS)
     return EventReceipt(accepted=stored, duplicate=not stored)

@@ -8,7 +8,7 @@ failure anywhere leaves the journal as it is, and sealing can be tried again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,6 +34,7 @@ from koemori.server.archive.manifest import (
 )
 from koemori.server.archive.store import RecordingStore
 from koemori.server.archive.timeline import Timeline, build_timeline, pcm_blocks
+from koemori.server.archive.told import write_documents
 
 _log = logging.getLogger(__name__)
 
@@ -117,12 +118,19 @@ def _prepare(call: JournalCall, staged: Path) -> tuple[dict[str, Any], Timeline]
     decoded = pcm_sha256(master)
     if decoded != written:
         raise SealError(f"expected the master to decode to {written}; got {decoded}")
-    body = manifest_body(call, timeline, written, master)
+    documents = write_documents(timeline.told, staged)
+    body = manifest_body(call, timeline, written, master, documents)
     (staged / MANIFEST_NAME).write_bytes(manifest_bytes(body))
     return body, timeline
 
 
-def manifest_body(call: JournalCall, timeline: Timeline, pcm_digest: str, master: Path) -> dict[str, Any]:
+def manifest_body(
+    call: JournalCall,
+    timeline: Timeline,
+    pcm_digest: str,
+    master: Path,
+    documents: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
     """State what was recorded. Persons, numbers and external ids stay out of it."""
     ended = call.ended
     if ended is None:
@@ -165,8 +173,13 @@ def manifest_body(call: JournalCall, timeline: Timeline, pcm_digest: str, master
                 "name": master.name,
                 "size_bytes": master.stat().st_size,
                 "sha256": file_sha256(master),
-            }
+            },
+            *documents,
         ],
+        "told": {
+            "facts": list(timeline.told.facts),
+            "documents_left_out": timeline.told.left_out,
+        },
         "transcript": None,
     }
 

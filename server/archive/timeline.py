@@ -16,6 +16,7 @@ from koemori.audio.frames import GapCause, ms_to_samples
 from koemori.audio.journal_format import RecordType, from_json
 from koemori.audio.journal_records import JournalCall, PayloadReader
 from koemori.server.archive.ledger import Ledger, channel_ledger
+from koemori.server.archive.told import Told, read_told
 from numpy.typing import NDArray
 
 
@@ -60,6 +61,7 @@ class Timeline:
     sample_rate_hz: int
     sample_count: int
     channels: tuple[ChannelTimeline, ...]
+    told: Told
 
     def ledger(self) -> Ledger:
         """Account for every sample."""
@@ -94,6 +96,7 @@ def build_timeline(call: JournalCall) -> Timeline:
     started = call.started
     rate = started.sample_rate_hz
     columns = {channel.index: _Columns() for channel in started.channels}
+    markers = []
     for extent, offset, record in call.records():
         header = record.header
         if header.type is RecordType.AUDIO:
@@ -108,17 +111,22 @@ def build_timeline(call: JournalCall) -> Timeline:
             columns[header.channel].declared.append(
                 MissingSpan(header.first_sample, int(body["sample_count"]), GapCause(body["cause"]))
             )
+        elif header.type is RecordType.MARKER:
+            markers.append(from_json(record.payload))
     total = max([0, *(column.end_sample() for column in columns.values()), *call.cut_samples.values()])
     cut_off = call.ended is None or call.ended.reason == "recovered"
     if call.ended is not None and not cut_off:
         total = max(total, ms_to_samples(call.ended.end_ms, rate))
+    told = read_told(markers)
+    roles = {channel.index: told.roles.get(channel.index, channel.role.value) for channel in started.channels}
     return Timeline(
         rate,
         total,
         tuple(
-            _order(channel.index, channel.role.value, columns[channel.index], total, cut_off=cut_off)
-            for channel in sorted(started.channels, key=lambda channel: channel.index)
+            _order(index, role, columns[index], total, cut_off=cut_off)
+            for index, role in sorted(roles.items())
         ),
+        told,
     )
 
 

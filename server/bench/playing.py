@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from koemori.audio.call import CallId, CallStarted
+from koemori.audio.signals import CallUpdated
 from koemori.server.archive.sealing import SealedRecording
 from koemori.server.bench.tapes import Tape, TapeSource
 from koemori.server.calls.ports import CallPorts, Pace
@@ -75,6 +76,9 @@ class KeepingSink:
     _kept: IO[bytes] = field(default_factory=_spool)
 
     async def call_started(self, started: CallStarted) -> None:
+        """See `EventSink`."""
+
+    async def call_updated(self, update: CallUpdated) -> None:
         """See `EventSink`."""
 
     async def publish(self, event: WireEvent) -> None:

@@ -11,7 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from koemori.assist.ladder import LadderStanding
@@ -26,15 +26,16 @@ from koemori.assist.types import (
     Heard,
     LadderApproved,
     Tick,
-    VoiceRaised,
 )
 from koemori.audio.call import CallStarted, Channel
 from koemori.audio.frames import AudioFrame, Gap, GapCause, ms_to_samples, samples_to_ms
 from koemori.audio.resample import ChannelResampler
+from koemori.audio.signals import CallUpdated
 from koemori.models.types import LoadChanged, Partial, Timing, TranscriptEvent, Utterance, VoiceChanged
 from koemori.server.calls.callers import CallerFinder
 from koemori.server.calls.consultation import Consultation
 from koemori.server.calls.emitter import Emitter
+from koemori.server.calls.heard import KnownRoles, heard, voice_raised
 from koemori.server.calls.latency import Cause
 from koemori.server.calls.ordering import SpokenOrder
 from koemori.server.calls.ports import CallPorts, Engine, Listener, Pace
@@ -117,6 +118,7 @@ class AssistLane:
         self._engine: Engine | None = None
         self._engine_turn = asyncio.Lock()
         self._finder = CallerFinder(started.call_id, ports.look_up)
+        self._roles = KnownRoles()
         self._consultation = Consultation(started.call_id, ports.adviser, metrics, self._feed)
         self._questions: asyncio.Queue[_Question | None] = asyncio.Queue()
         self._order = SpokenOrder()
@@ -150,6 +152,17 @@ class AssistLane:
     async def edit(self, at_ms: int, values: Mapping[str, str]) -> None:
         """The agent changed the case form."""
         await self._feed(AgentEdit(at_ms=at_ms, values=values))
+
+    async def learn(self, update: CallUpdated) -> None:
+        """More became known of the call: roles hold from now on, a number tells who calls."""
+        self._roles.learn(update.roles)
+        number = update.customer_number
+        if number is None or self._closing:
+            return
+        if self._engine is None:
+            self._facts = replace(self._facts, known={**self._facts.known, "phone": number})
+        else:
+            await self._greet(await self._finder.known(update.at_ms, {"phone": number}))
 
     @property
     def ladder(self) -> LadderStanding | None:
@@ -305,16 +318,17 @@ class AssistLane:
 
     async def _say(self, event: TranscriptEvent) -> None:
         came_ms = self._emitter.now_ms()
+        event = self._roles.applied(event)
         await self._emitter.transcript(event, came_ms)
         if isinstance(event, (Partial, LoadChanged)):
             return
         if isinstance(event, VoiceChanged):
-            await self._ask(_voice(event), None)
+            await self._ask(voice_raised(event), None)
             return
         state = self._channels[event.channel.index]
         state.settled_ms = max(state.settled_ms, event.end_ms)
         if isinstance(event, Utterance):
-            await self._ask(_heard(event), self._cause(event.end_ms, event.timing, came_ms))
+            await self._ask(heard(event), self._cause(event.end_ms, event.timing, came_ms))
 
     async def _tick(self, now_ms: int) -> None:
         """Tell the engine of each second that went by."""
@@ -371,26 +385,6 @@ class AssistLane:
             self._consultation.about(doubts)
             await self._greet(await self._finder.after(results))
         return results
-
-
-def _heard(event: Utterance) -> Heard:
-    return Heard(
-        utterance_id=event.utterance_id,
-        speaker=event.channel.role,
-        start_ms=event.start_ms,
-        end_ms=event.end_ms,
-        text=event.text,
-    )
-
-
-def _voice(event: VoiceChanged) -> VoiceRaised:
-    return VoiceRaised(
-        at_ms=event.end_ms,
-        since_ms=event.since_ms,
-        level_db=event.level_db,
-        pitch_semitones=event.pitch_semitones,
-        ended=not event.raised,
-    )
 
 
 def _duration_ms(event: AudioFrame | Gap) -> int:

@@ -9,6 +9,7 @@ from typing import assert_never
 from koemori.assist.types import Alert, AssistEvent
 from koemori.audio.call import CallStarted
 from koemori.audio.frames import Gap, GapCause, samples_to_ms
+from koemori.audio.signals import CallUpdated
 from koemori.models.speakers import speaker_runs
 from koemori.models.types import (
     LoadChanged,
@@ -31,6 +32,7 @@ from koemori.server.wire import (
     AssistanceLevel,
     CallEndedEvent,
     CallStartedEvent,
+    CallUpdatedEvent,
     GapEvent,
     GuidanceEvent,
     PartialEvent,
@@ -100,6 +102,21 @@ class Emitter:
                     for channel in call.channels
                 ),
                 external_ids=dict(call.external_ids),
+            )
+        )
+
+    async def updated(self, update: CallUpdated) -> None:
+        """Emit `call_updated`."""
+        await self._emit(
+            CallUpdatedEvent(
+                **self._head(update.at_ms),
+                kind=update.kind,
+                external_ids=dict(update.external_ids),
+                agent_id=update.agent_id,
+                queue=update.queue,
+                customer_known=update.customer_number is not None,
+                roles=dict(update.roles),
+                facts=dict(update.facts),
             )
         )
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from koemori.assist.ladder import LadderStanding
 from koemori.assist.types import Approval
 from koemori.audio.call import CallId
 from koemori.audio.errors import KoemoriError
+from koemori.audio.signals import CallUpdated
 from koemori.server.bus import EventSink
+from koemori.server.calls.known import KnownOfCall
 from koemori.server.calls.ports import CallPorts, CallSource, Pace
 from koemori.server.calls.session import CallSession, SessionLimits
 from koemori.server.telemetry import Metrics
@@ -89,6 +91,21 @@ class LiveCalls:
         """Hand a supervisor's approval to the call; None when it is not live or does not stand there."""
         session = self._session(call_id)
         return None if session is None else await session.approve(user_name, display_name)
+
+    async def update(self, call_id: str, update: CallUpdated) -> bool:
+        """Tell a live call what became known of it; False when it is not live."""
+        session = self._session(call_id)
+        if session is None:
+            return False
+        return await session.update(replace(update, at_ms=max(update.at_ms, session.now_ms)))
+
+    def known(self) -> dict[CallId, KnownOfCall]:
+        """What is known of each live call."""
+        return {
+            one.started.call_id: one.known
+            for one in self._sessions
+            if one.started is not None and one.known is not None
+        }
 
     def ladder(self, call_id: str) -> LadderStanding | None:
         """Where a live call stands on the warning ladder; None before anything called for it. Thread-safe."""

@@ -25,6 +25,7 @@ from koemori.audio.signals import CallDocument, CallUpdated, KeyPressed
 from koemori.server.bus import EventSink
 from koemori.server.calls.assist_lane import AssistLane
 from koemori.server.calls.emitter import Emitter
+from koemori.server.calls.known import KnownOfCall
 from koemori.server.calls.ports import CallPorts, CallSource, Pace, Recorder, StoppableSource
 from koemori.server.calls.sealed import ledger_of, recording_of, unsealed_ledger
 from koemori.server.telemetry import Metrics
@@ -60,6 +61,17 @@ class SessionLimits:
     locale: str = "ja"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Telling:
+    """Who is told when more becomes known of a live call."""
+
+    known: KnownOfCall
+    recorder: Recorder
+    emitter: Emitter
+    lane: AssistLane
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+
 @dataclass(slots=True, eq=False)
 class CallSession:
     """Runs one call. `run` once; `edit` and `stop` while it runs, from the same event loop.
@@ -81,6 +93,7 @@ class CallSession:
     _stop: asyncio.Future[str] | None = None
     _stop_early: str | None = None
     _lane: AssistLane | None = None
+    _telling: _Telling | None = None
     _ends: dict[int, int] = field(default_factory=dict)
     """End sample per channel index."""
 
@@ -106,6 +119,7 @@ class CallSession:
         facts = _facts(started, self.limits.locale)
         lane = AssistLane(started, self.ports, emitter, self.metrics, self.pace, self.limits.queue_ms, facts)
         self._lane = lane
+        self._telling = _Telling(KnownOfCall.of(started), recorder, emitter, lane)
         self.metrics.calls_live.inc()
         lane_task = asyncio.create_task(lane.run(), name=f"assist-{started.call_id}")
         try:
@@ -122,6 +136,27 @@ class CallSession:
             return False
         await self._lane.edit(self.now_ms, values)
         return True
+
+    async def update(self, update: CallUpdated) -> bool:
+        """More became known of the call; told on as far as it is news. False when the call is not live."""
+        telling = self._telling
+        if telling is None:
+            return False
+        news = telling.known.news(update)
+        if news is not None:
+            telling.recorder.note(news)
+            await self.sink.call_updated(news)
+            await telling.emitter.updated(news)
+            # A look-up of the caller takes its time; audio must not wait for it.
+            task = asyncio.create_task(telling.lane.learn(news), name="call-learns")
+            telling.tasks.add(task)
+            task.add_done_callback(telling.tasks.discard)
+        return True
+
+    @property
+    def known(self) -> KnownOfCall | None:
+        """What is known of the call; None before it began and after its end."""
+        return None if self._telling is None else self._telling.known
 
     @property
     def ladder(self) -> LadderStanding | None:
@@ -191,7 +226,9 @@ class CallSession:
                         await lane.offer(event)
                     case KeyPressed():
                         pass
-                    case CallUpdated() | CallDocument():
+                    case CallUpdated():
+                        await self.update(event)
+                    case CallDocument():
                         recorder.note(event)
                     case CallEnded():
                         return event
@@ -225,6 +262,7 @@ class CallSession:
             raise SourceProtocolError("a call that has begun", "none")
         began_s = time.monotonic()
         end_ms = max(ended.end_ms, self.now_ms)
+        self._telling = None
         head = _closed(recorder, ended)
         sealing = asyncio.create_task(self._seal(started, head), name="sealing")
         await lane.finish(lane_task, self.limits.drain_s, end_ms)

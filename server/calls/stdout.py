@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING, TextIO
 
 from koemori.audio.call import CallId, CallStarted
+from koemori.audio.signals import CallUpdated
 from koemori.server.wire import WireEvent, encode
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ class JsonLinesSink:
         self._thread.start()
 
     async def call_started(self, started: CallStarted) -> None:
+        """See `EventSink`; the event itself follows."""
+
+    async def call_updated(self, update: CallUpdated) -> None:
         """See `EventSink`; the event itself follows."""
 
     async def publish(self, event: WireEvent) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from koemori.audio.call import CallId, CallStarted
+from koemori.audio.signals import CallUpdated
 from koemori.server.wire import CallEndedEvent, WireEvent
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ class CallStore(Protocol):
 
     async def call_started(self, started: CallStarted) -> None:
         """A call began. Idempotent on `call_id`."""
+        ...
+
+    async def call_updated(self, update: CallUpdated) -> None:
+        """More became known of a call: ids, people, queue, roles. Idempotent."""
         ...
 
     async def append(self, call_id: CallId, events: Sequence[WireEvent]) -> None:

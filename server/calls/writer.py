@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from koemori.audio.call import CallId, CallStarted
+from koemori.audio.signals import CallUpdated
 from koemori.server.calls.store import CallStore
 from koemori.server.wire import CallEndedEvent, WireEvent
 
@@ -43,7 +44,9 @@ class _Sealed:
     recording: SealedRecording
 
 
-_Step = CallStarted | _Sealed | WireEvent
+_Step = CallStarted | CallUpdated | _Sealed | WireEvent
+_ALONE = (CallStarted, CallUpdated, _Sealed)
+"""Steps that are written one at a time; the others, events, in runs."""
 
 
 class StoreWriter:
@@ -64,6 +67,10 @@ class StoreWriter:
     def call_started(self, started: CallStarted) -> None:
         """Queue the call's first step."""
         self._push(started.call_id, started)
+
+    def call_updated(self, update: CallUpdated) -> None:
+        """Queue what became known of a call."""
+        self._push(update.call_id, update)
 
     def append(self, event: WireEvent) -> bool:
         """Queue one event; `call_ended` also ends the call in the store. False when there is no room."""
@@ -153,10 +160,12 @@ class StoreWriter:
         match batch[0]:
             case CallStarted() as started:
                 await self._store.call_started(started)
+            case CallUpdated() as update:
+                await self._store.call_updated(update)
             case _Sealed() as sealed:
                 await self._store.sealed(sealed.call_id, sealed.recording)
             case _:
-                events = [step for step in batch if not isinstance(step, (CallStarted, _Sealed))]
+                events = [step for step in batch if not isinstance(step, _ALONE)]
                 await self._store.append(call_id, events)
                 last = events[-1]
                 if isinstance(last, CallEndedEvent):
@@ -166,11 +175,11 @@ class StoreWriter:
 
 def _first_batch(steps: list[_Step]) -> list[_Step]:
     """The longest run of events at the front, or the one other step there."""
-    if isinstance(steps[0], (CallStarted, _Sealed)):
+    if isinstance(steps[0], _ALONE):
         return steps[:1]
     run: list[_Step] = []
     for step in steps:
-        if isinstance(step, (CallStarted, _Sealed)):
+        if isinstance(step, _ALONE):
             break
         run.append(step)
     return run

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from koemori.audio.call import CallId, CallStarted
+from koemori.audio.signals import CallUpdated
 from koemori.server.calls.caller_keys import keys_of, phone_key
-from koemori.server.cti import fill_calls
+from koemori.server.cti.joining import fill_calls, note_number
 from koemori.server.db.engine import Database
 from koemori.server.db.repositories import callers, calls, cases
 from koemori.server.db.tables import (
@@ -82,6 +83,25 @@ class CallRecords:
             session.flush()
             fill_calls(session, {started.call_id, *started.external_ids.values()})
 
+    def call_updated(self, update: CallUpdated) -> None:
+        """See `CallStore`. Names that queue events know join the call with what these say of it."""
+        with self._database.write() as session:
+            call = _known(session, update.call_id)
+            call.agent_id = update.agent_id or call.agent_id
+            call.queue = update.queue or call.queue
+            if update.customer_number:
+                note_number(session, call, update.customer_number)
+            if update.roles:
+                call.channels = [
+                    channel | {"role": update.roles.get(channel["index"], channel["role"])}
+                    for channel in call.channels
+                ]
+            for name, value in update.external_ids.items():
+                session.merge(ExternalIdRow(call_id=call.call_id, name=name, value=value))
+            session.flush()
+            if update.external_ids:
+                fill_calls(session, {call.call_id, *update.external_ids.values()})
+
     def append(self, call_id: CallId, events: Sequence[WireEvent]) -> None:
         """See `CallStore`."""
         # Analysed beforehand: nobody else can write while this transaction is open.
@@ -127,6 +147,10 @@ class DatabaseCallStore:
     async def call_started(self, started: CallStarted) -> None:
         """See `CallStore`."""
         await asyncio.to_thread(self._records.call_started, started)
+
+    async def call_updated(self, update: CallUpdated) -> None:
+        """See `CallStore`."""
+        await asyncio.to_thread(self._records.call_updated, update)
 
     async def append(self, call_id: CallId, events: Sequence[WireEvent]) -> None:
         """See `CallStore`."""

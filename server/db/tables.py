@@ -312,6 +312,7 @@ class QueueEventRow(Row):
     type: Mapped[str]
     call_id: Mapped[str] = mapped_column(index=True)
     linked_id: Mapped[str | None] = mapped_column(index=True)
+    leg_id: Mapped[str | None] = mapped_column(index=True)
     queue: Mapped[str | None]
     agent_id: Mapped[str | None]
     wait_s: Mapped[float | None]

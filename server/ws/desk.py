@@ -37,7 +37,7 @@ from pydantic import ValidationError
 
 MAX_SUBSCRIPTIONS = 8
 MAX_WAITING_EDITS = 32
-_LIST_EVENTS = frozenset({"call_started", "alert", "case", "assistance", "call_ended"})
+_LIST_EVENTS = frozenset({"call_started", "call_updated", "alert", "case", "assistance", "call_ended"})
 _LIST_EVERY_S = 1.0
 _STORE_DELAY_S = 0.15
 """Events reach the bus a moment before the database; a list made at once would miss them."""

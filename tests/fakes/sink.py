@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from koemori.audio.call import CallId, CallStarted
+from koemori.audio.signals import CallUpdated
 from koemori.server.wire import CallEndedEvent, WireEvent
 
 if TYPE_CHECKING:
@@ -20,9 +21,13 @@ class ListSink:
     calls: list[CallStarted] = field(default_factory=list)
     events: list[WireEvent] = field(default_factory=list)
     recordings: list[SealedRecording] = field(default_factory=list)
+    updates: list[CallUpdated] = field(default_factory=list)
 
     async def call_started(self, started: CallStarted) -> None:
         self.calls.append(started)
+
+    async def call_updated(self, update: CallUpdated) -> None:
+        self.updates.append(update)
 
     async def publish(self, event: WireEvent) -> None:
         self.events.append(event)
@@ -58,6 +63,9 @@ class MemoryStore:
     async def call_started(self, started: CallStarted) -> None:
         self._step("started")
         self.calls.append(started.call_id)
+
+    async def call_updated(self, update: CallUpdated) -> None:
+        self._step("updated")
 
     async def append(self, call_id: CallId, events: Sequence[WireEvent]) -> None:
         self._step("append")

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from koemori.server import cti
-from koemori.server.cti import EventType, OperationalEvent
+from koemori.server.cti import joining
+from koemori.server.cti.schema import EventType, OperationalEvent
 from koemori.server.db.engine import Database
 from koemori.server.queue_feed import LONGEST_BELIEVABLE_WAIT, QueueFeed
 from koemori.server.wallboard import QueueFigures, Thresholds
@@ -32,7 +32,7 @@ def arrive(database: Database, kind: EventType, at: datetime, call_id: str = "c1
     event = OperationalEvent(
         source="pbx", event_id=f"{kind}-{call_id}-{at}", occurred_at=at, type=kind, call_id=call_id, queue="q"
     )
-    assert cti.record(database, event)
+    assert joining.record(database, event)
 
 
 def only(feed: QueueFeed, at: datetime) -> QueueFigures:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from koemori.server.cti import EventType
+from koemori.server.cti.schema import EventType
 from koemori.server.wallboard import FORMULAS, QueueEvent, QueueFigures, Thresholds, figures
 
 pytestmark = pytest.mark.unit

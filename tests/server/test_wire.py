@@ -29,6 +29,7 @@ from koemori.assist.types import (
 )
 from koemori.audio.call import CallId, CallStarted, Channel, ChannelRole, LegId
 from koemori.audio.frames import Gap, GapCause
+from koemori.audio.signals import CallUpdated, UpdateKind
 from koemori.models.types import (
     LoadChanged,
     NotAssisted,
@@ -69,13 +70,26 @@ MONO = Channel(CALL, LegId("a"), 0, ChannelRole.UNKNOWN, "media")
 async def _every_event() -> list[WireEvent]:
     """One event of each kind, as the emitter makes them; the clock stands at 5 s."""
     sink = ListSink()
-    times = iter([100.02, *[105.0] * 30])
+    times = iter([100.02, *[105.0] * 32])
     started = CallStarted(
         CALL, datetime(2026, 11, 22, 1, 2, 3, tzinfo=UTC), 8000, (AGENT, CUSTOMER), {"call_sid": "CA1"}
     )
     emitter = Emitter(started, sink, Metrics(), live=True, monotonic=lambda: next(times))
     await emitter.started()
     emitter.first_frame(20)
+    await emitter.updated(CallUpdated(CALL, 900, UpdateKind.HELD, {"channel": 1, "codec": "PCMA"}))
+    await emitter.updated(
+        CallUpdated(
+            CALL,
+            950,
+            UpdateKind.TRANSFERRED,
+            external_ids={"linked_id": "178.9"},
+            agent_id="agent2",
+            customer_number="0312345678",
+            queue="claims",
+            roles={1: ChannelRole.CUSTOMER},
+        )
+    )
     heard = Timing(vad_ms=600, queue_ms=40, encode_ms=210, decode_ms=190, merge_ms=15)
     await emitter.transcript(Partial(CUSTOMER, "1-1000", 2, 1000, 1800, "責任者を", "出せ", heard), 4998)
     words = (Word("責任者を", 1000, 1500, 0.91234), Word("出せ", 1500, 2000, 0.8, heard="だせ"))
@@ -161,7 +175,7 @@ async def test_seq_rises_by_one_from_one() -> None:
 
 
 async def test_emitted_counts_from_when_the_first_sample_was_due() -> None:
-    partial = (await _every_event())[1]
+    partial = (await _every_event())[3]
     assert (partial.emitted_ms, partial.at_ms) == (5000, 1800)
 
 

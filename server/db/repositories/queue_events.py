@@ -54,7 +54,13 @@ def about(session: Session, names: Collection[str]) -> list[QueueEventRow]:
     """Events that name a call by one of these identifiers, in the order in which they occurred."""
     query = (
         select(QueueEventRow)
-        .where(or_(QueueEventRow.call_id.in_(names), QueueEventRow.linked_id.in_(names)))
+        .where(
+            or_(
+                QueueEventRow.call_id.in_(names),
+                QueueEventRow.linked_id.in_(names),
+                QueueEventRow.leg_id.in_(names),
+            )
+        )
         .order_by(QueueEventRow.occurred_at, QueueEventRow.id)
     )
     return list(session.scalars(query))
@@ -65,3 +71,9 @@ def calls_named(session: Session, names: Collection[str]) -> list[CallRow]:
     external = select(ExternalIdRow.call_id).where(ExternalIdRow.value.in_(names))
     query = select(CallRow).where(or_(CallRow.call_id.in_(names), CallRow.call_id.in_(external)))
     return list(session.scalars(query))
+
+
+def external_ids(session: Session, call_id: str) -> dict[str, str]:
+    """Names that other systems have for a call, by what kind of name it is."""
+    query = select(ExternalIdRow.name, ExternalIdRow.value).where(ExternalIdRow.call_id == call_id)
+    return {name: value for name, value in session.execute(query)}

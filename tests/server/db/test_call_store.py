@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 from koemori.assist.types import Category
-from koemori.audio.call import CallId
+from koemori.audio.call import CallId, ChannelRole
+from koemori.audio.signals import CallUpdated, UpdateKind
+from koemori.server.auth.permissions import Action, CallResource, Identity, Role, decide
 from koemori.server.calls.caller_keys import name_key, phone_key
 from koemori.server.db.call_store import CallRecords, DatabaseCallStore, UnknownCallError
 from koemori.server.db.engine import Database
-from koemori.server.db.tables import CallRow, CaseRow, UtteranceRow
+from koemori.server.db.tables import CallerKeyRow, CallRow, CaseRow, ExternalIdRow, UtteranceRow
 from koemori.server.search.sqlite import SqliteTranscriptIndex
 from koemori.server.search.words import terms
 from koemori.server.wire import AssistanceEvent, AssistanceLevel
@@ -168,3 +170,31 @@ def test_a_kanji_read_in_one_kana_is_not_heard_in_every_sentence(database: Datab
     (term,) = terms("座")
     with database.read() as session:
         assert session.scalars(SqliteTranscriptIndex().calls_with(term)).all() == []
+
+
+def test_what_becomes_known_of_a_call_changes_who_may_see_it(database: Database) -> None:
+    records = CallRecords(database)
+    started = call_started("agent1")
+    records.call_started(started)
+    update = CallUpdated(
+        started.call_id,
+        5000,
+        UpdateKind.TRANSFERRED,
+        external_ids={"linked_id": "178.9"},
+        agent_id="agent2",
+        customer_number="+81312345678",
+        queue="claims",
+        roles={0: ChannelRole.UNKNOWN},
+    )
+    records.call_updated(update)
+    records.call_updated(update)
+    with database.read() as session:
+        call = session.get_one(CallRow, started.call_id)
+        key = session.get_one(CallerKeyRow, (started.call_id, "phone"))
+        name = session.get_one(ExternalIdRow, (started.call_id, "linked_id"))
+    assert (call.agent_id, call.queue, call.customer_digits) == ("agent2", "claims", "0312345678")
+    assert [channel["role"] for channel in call.channels] == ["unknown", "customer"]
+    assert (key.key, name.value) == ("0312345678", "178.9")
+    for who, allowed in (("agent1", False), ("agent2", True)):
+        identity = Identity("u", who, who, Role.AGENT, "ja")
+        assert decide(identity, Action.CALL_READ, CallResource(call.agent_id, live=True)).allowed is allowed

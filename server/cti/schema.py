@@ -1,26 +1,17 @@
-"""Operational events from phone systems: the neutral schema, and what they tell about calls.
-
-Each (source, event_id) counts once, however often it is sent. Events may come late and in any order; whoever
-reads them sorts by `occurred_at`. Where a recorded call has no queue, agent or number of its own, an event
-that names the call (by our id, or by an id of the phone system that the call carries) supplies it.
-"""
+"""The neutral schema of operational events: what any phone system, CRM or dialler can say about a call."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import json
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from koemori.server.calls.caller_keys import keys_of, phone_key
-from koemori.server.db.engine import Database
-from koemori.server.db.repositories import callers, queue_events
-from koemori.server.db.tables import CallRow, QueueEventRow
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator
-from sqlalchemy.orm import Session
 
 MAX_FUTURE = timedelta(minutes=5)
 """Clocks of phone systems run ahead by seconds; more than this is a mistake."""
+MAX_RAW_BYTES = 32 * 1024
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=128)]
 Seconds = Annotated[float, Field(ge=0, le=7 * 24 * 3600, allow_inf_nan=False)]
@@ -80,47 +71,14 @@ class OperationalEvent(BaseModel):
             raise ValueError("expected a time that has come; the sender's clock is more than 5 minutes ahead")
         return occurred_at.astimezone(UTC)
 
+    @field_validator("raw")
+    @classmethod
+    def _not_too_long(cls, raw: dict[str, Any] | None) -> dict[str, Any] | None:
+        if raw is not None and len(json.dumps(raw)) > MAX_RAW_BYTES:
+            raise ValueError(f"expected at most {MAX_RAW_BYTES} bytes of the event as the system sent it")
+        return raw
 
-def record(database: Database, event: OperationalEvent) -> bool:
-    """Keep an event and tell the calls it names; False when it was kept before."""
-    with database.write() as session:
-        if queue_events.known(session, event.source, event.event_id):
-            return False
-        session.add(
-            QueueEventRow(
-                source=event.source,
-                event_id=event.event_id,
-                occurred_at=event.occurred_at,
-                received_at=datetime.now(UTC),
-                type=event.type.value,
-                call_id=event.call_id,
-                linked_id=event.linked_id,
-                queue=event.queue,
-                agent_id=event.agent_id,
-                wait_s=event.wait_s,
-                body=event.model_dump(mode="json", by_alias=True, exclude_none=True),
-            )
-        )
-        session.flush()
-        fill_calls(session, {event.call_id, *([event.linked_id] if event.linked_id else [])})
-    return True
-
-
-def fill_calls(session: Session, names: Collection[str]) -> None:
-    """Give the calls of these names the queue, agent and number that events know and they do not."""
-    for call in queue_events.calls_named(session, names):
-        if call.queue is None or call.agent_id is None or call.customer_number is None:
-            known = {call.call_id, *names}
-            _fill(session, call, queue_events.about(session, known))
-
-
-def _fill(session: Session, call: CallRow, events: list[QueueEventRow]) -> None:
-    for event in events:
-        if call.queue is None:
-            call.queue = event.queue
-        if call.agent_id is None and event.type == EventType.AGENT_CONNECTED:
-            call.agent_id = event.agent_id
-        number = event.body.get("from")
-        if call.customer_number is None and number:
-            call.customer_number, call.customer_digits = number, phone_key(number)
-            callers.note(session, call.call_id, keys_of({"phone": number}))
+    @property
+    def names(self) -> frozenset[str]:
+        """Every identifier by which the call may be known."""
+        return frozenset(name for name in (self.call_id, self.linked_id, self.leg_id) if name)
