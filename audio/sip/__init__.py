@@ -1,0 +1,1 @@
+"""SIP and SIPREC without sockets: messages, bodies, transactions, dialogs; bytes and times in, facts out."""
