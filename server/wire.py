@@ -82,7 +82,7 @@ class CallUpdatedEvent(_Event):
     agent_id: str | None = Field(default=None, exclude_if=is_none)
     """User name of the agent from now on."""
     queue: str | None = Field(default=None, exclude_if=is_none)
-    customer_known: bool = Field(default=False, exclude_if=is_empty)
+    customer_known: bool | None = Field(default=None, exclude_if=is_none)
     """The customer's number became known, or is another; the call's summary has it."""
     roles: dict[int, ChannelRole] = Field(default_factory=dict, exclude_if=is_empty)
     """Channel index → whose voice it carries, where that became known."""

@@ -114,7 +114,7 @@ class Emitter:
                 external_ids=dict(update.external_ids),
                 agent_id=update.agent_id,
                 queue=update.queue,
-                customer_known=update.customer_number is not None,
+                customer_known=True if update.customer_number else None,
                 roles=dict(update.roles),
                 facts=dict(update.facts),
             )

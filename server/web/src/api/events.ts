@@ -4,6 +4,7 @@ import type { components } from "./schema";
 type Schemas = components["schemas"];
 
 export type CallStarted = Schemas["CallStartedEvent"];
+export type CallUpdated = Schemas["CallUpdatedEvent"];
 export type PartialText = Schemas["PartialEvent"];
 export type Word = Schemas["WireWord"];
 export type Utterance = Schemas["UtteranceEvent"];
@@ -32,6 +33,7 @@ export type CallEvent = Schemas["EventPage"]["items"][number];
 
 const TYPES: ReadonlySet<string> = new Set<CallEvent["type"]>([
   "call_started",
+  "call_updated",
   "partial",
   "utterance",
   "speakers",

@@ -5,6 +5,7 @@ import type { CallSummary } from "../api/types";
 import { clock, localTime } from "../i18n/format";
 import type { CallState } from "../live/callState";
 import type { LineState } from "../live/liveSocket";
+import { StandingChip } from "../live/StandingChip";
 import { textLatency } from "../live/textLatency";
 import { VoiceChip } from "../live/VoiceChip";
 import { LanguageSwitch } from "../ui/LanguageSwitch";
@@ -71,6 +72,7 @@ export function CallBar(props: BarProps) {
           {t(`desk.recording.${recording}`)}
         </span>
       </Tooltip>
+      <StandingChip call={call} callMs={callMs} line={line} />
       <VoiceChip call={call} line={line} />
       <span className={classes.grow} />
       {others.map((other) => (

@@ -1,6 +1,7 @@
 import { enRecordings } from "./en.recordings";
 import { enRule } from "./en.rule";
 import { enReview } from "./en.review";
+import { enSoftphone } from "./en.softphone";
 import { enRecordRules, enTags } from "./en.tags";
 import type { Messages } from "./ja";
 
@@ -94,6 +95,7 @@ export const en: Messages = {
     recording_continues: "Recording goes on",
     recording_untouched: "Recordings are not affected",
   },
+  standing: { held: "On hold", transferred: "Transferred", caller_known: "Caller known" },
   voice: {
     raised: "Raised voice",
     level: "{{db}} dB",
@@ -383,6 +385,7 @@ export const en: Messages = {
   recordings: enRecordings,
   rule: enRule,
   review: enReview,
+  softphone: enSoftphone,
   tag: enTags,
   record_rule: enRecordRules,
 };

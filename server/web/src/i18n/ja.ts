@@ -1,6 +1,7 @@
 import { jaRecordings } from "./ja.recordings";
 import { jaReview } from "./ja.review";
 import { jaRule } from "./ja.rule";
+import { jaSoftphone } from "./ja.softphone";
 import { jaRecordRules, jaTags } from "./ja.tags";
 
 export const ja = {
@@ -97,6 +98,7 @@ export const ja = {
     recording_continues: "録音は続いています",
     recording_untouched: "録音に影響はありません",
   },
+  standing: { held: "保留中", transferred: "転送", caller_known: "相手が判明" },
   voice: {
     raised: "声量上昇",
     level: "{{db}} dB",
@@ -376,6 +378,7 @@ export const ja = {
   recordings: jaRecordings,
   rule: jaRule,
   review: jaReview,
+  softphone: jaSoftphone,
   tag: jaTags,
   record_rule: jaRecordRules,
 };

@@ -6,6 +6,7 @@ import type {
   CallEnded,
   CallEvent,
   CallStarted,
+  CallUpdated,
   CaseRevision,
   Gap,
   Guidance,
@@ -38,6 +39,8 @@ export interface CallState {
   ahead: ReadonlySet<number>;
   started: CallStarted | null;
   ended: CallEnded | null;
+  /** What the phone system told after the call began, oldest first. */
+  updates: readonly CallUpdated[];
   utterances: readonly Utterance[];
   /** By utterance: who said which part of it, where one channel carries several people. */
   speakers: Readonly<Record<string, Speakers>>;
@@ -70,6 +73,7 @@ export function emptyCall(callId: string): CallState {
     ahead: new Set(),
     started: null,
     ended: null,
+    updates: [],
     utterances: [],
     speakers: {},
     partials: [],
@@ -140,6 +144,7 @@ type Apply = {
 
 const APPLY: Apply = {
   call_started: (state, event) => ({ ...state, started: event }),
+  call_updated: (state, event) => ({ ...state, updates: insertBySeq(state.updates, event) }),
   partial: (state, event) => ({ ...state, partials: withPartial(state, event) }),
   utterance: withUtterance,
   speakers: withSpeakers,
