@@ -32,7 +32,7 @@ from koemori.server.calls.live import LiveCalls
 from koemori.server.calls.pipeline import Pipeline
 from koemori.server.calls.ports import CallPorts
 from koemori.server.calls.session import SessionLimits
-from koemori.server.capture import whip_routes
+from koemori.server.capture import sockets, whip_routes
 from koemori.server.capture.trunks import Trunks
 from koemori.server.config import Settings
 from koemori.server.db.call_store import CallRecords, DatabaseCallStore
@@ -43,12 +43,12 @@ from koemori.server.queue_feed import QueueFeed
 from koemori.server.search.sqlite import SqliteTranscriptIndex
 from koemori.server.telemetry import Metrics
 from koemori.server.wallboard import Thresholds
-from koemori.server.ws import desk, media, wallboard
+from koemori.server.ws import desk, wallboard
 from koemori.server.ws.tickets import Tickets
 
 logger = logging.getLogger(__name__)
 SHUTDOWN = "shutdown"
-SOCKETS = (desk.router, wallboard.router, media.router, whip_routes.router)
+SOCKETS = (desk.router, wallboard.router, sockets.router, whip_routes.router)
 
 
 class OpenPipeline(Protocol):

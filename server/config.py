@@ -12,7 +12,7 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 from urllib.parse import urlsplit
 
 from koemori.audio.errors import KoemoriError
@@ -24,7 +24,7 @@ from koemori.server.model_settings import (
     Section,
     UnfitError,
 )
-from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableVariableError
 
@@ -41,7 +41,9 @@ OTHER_VARIABLES = frozenset(
     }
 )
 """Variables that are no settings: the file's name, and those of the test suite and the model catalogue."""
-_ENV_ONLY = frozenset({"token", "auth_token", "api_key"})
+_ENV_ONLY = frozenset({"token", "auth_token", "api_key", "client_secret", "password"})
+MEDIA_TRUNK = "media"
+"""The trunk that is always there: `/ingest/media`, for the demo and whoever this machine runs."""
 
 
 class SettingsError(KoemoriError):
@@ -160,34 +162,6 @@ class QueueSettings(Section):
     """More words to listen for, beside those of [models]; one recogniser hears every call, so all words."""
 
 
-class MediaIngestSettings(Section):
-    """Who may send audio to /ingest/media; without a secret only peers on loopback may."""
-
-    token_file: Path | None = None
-    token: SecretStr | None = None
-    auth_token_file: Path | None = None
-    """Secret for X-Twilio-Signature on the upgrade request."""
-    auth_token: SecretStr | None = None
-    max_message_bytes: int = Field(default=64_000, ge=1_000)
-    max_calls: int = Field(default=200, ge=1)
-    idle_timeout_s: float = Field(default=30.0, gt=0)
-    """A stream that sends nothing for this long is taken for dead and its call sealed."""
-
-    def bearer_token(self) -> str | None:
-        """The token a peer must present, if one is configured."""
-        return read_secret("ingest.media", "token", self.token, self.token_file)
-
-    def signing_token(self) -> str | None:
-        """The secret that signs upgrade requests, if one is configured."""
-        return read_secret("ingest.media", "auth_token", self.auth_token, self.auth_token_file)
-
-
-class IngestSettings(Section):
-    """One section per ingest."""
-
-    media: MediaIngestSettings = MediaIngestSettings()
-
-
 class CtiSettings(Section):
     """Who may post operational events; without a token only peers on loopback may."""
 
@@ -220,10 +194,18 @@ class Settings(BaseSettings):
     diarization: DiarizationSettings = DiarizationSettings()
     assist: AssistSettings = AssistSettings()
     queues: dict[str, QueueSettings] = {}
-    ingest: IngestSettings = IngestSettings()
-    trunks: dict[str, TrunkConfig] = {}
+    trunks: dict[str, TrunkConfig] = Field(default={}, validate_default=True)
     cti: CtiSettings = CtiSettings()
     logging: LoggingSettings = LoggingSettings()
+
+    @field_validator("trunks", mode="before")
+    @classmethod
+    def _with_media(cls, given: Any) -> Any:
+        """`[trunks.media]` needs no `kind` and is there without being named; its default is this machine."""
+        if not isinstance(given, dict):
+            return given
+        media = given.get(MEDIA_TRUNK, {})
+        return {**given, MEDIA_TRUNK: {"kind": "stream", **media} if isinstance(media, dict) else media}
 
     @classmethod
     def settings_customise_sources(
@@ -315,12 +297,20 @@ def _known_keys(loc: tuple[int | str, ...]) -> tuple[str, ...]:
     parts = [str(part) for part in loc]
     if parts[:1] == ["queues"] and len(parts) > 1:
         return tuple(QueueSettings.model_fields)
+    if parts[:1] == ["trunks"] and len(parts) > 2:
+        return _trunk_keys(parts[2])
     for part in parts:
         annotation = model.model_fields[part].annotation
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             break
         model = annotation
     return tuple(key for key in model.model_fields if key not in _ENV_ONLY)
+
+
+def _trunk_keys(kind: str) -> tuple[str, ...]:
+    models: tuple[type[BaseModel], ...] = get_args(get_args(TrunkConfig)[0])
+    fitting = [model for model in models if get_args(model.model_fields["kind"].annotation) == (kind,)]
+    return tuple(key for model in fitting for key in model.model_fields if key not in _ENV_ONLY)
 
 
 def _check_service(url: str) -> None:

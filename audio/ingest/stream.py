@@ -5,7 +5,9 @@ dialect (`dialects/*.toml`) says how it spells that. A message that cannot be us
 `MediaMessageError` and changes nothing; unless it is `fatal`, the stream goes on. However the stream ends,
 everything received has been yielded, and the tracks end at the same sample.
 
-Source: twilio.com/docs/voice/media-streams/websocket-messages.
+A peer may claim gaps by timestamps and numbers, but not beyond what can have passed since the start.
+
+Source: twilio.com/docs/voice/media-streams/websocket-messages; the other dialects name theirs.
 """
 
 from __future__ import annotations
@@ -13,50 +15,56 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
-from koemori.audio.call import CallEnded, CallId, CallStarted, Channel, ChannelRole, LegId
-from koemori.audio.codecs.g711 import decode_alaw, decode_mulaw
+from koemori.audio.call import CallEnded, CallId, CallStarted, Channel, ChannelRole
 from koemori.audio.errors import MediaMessageError
-from koemori.audio.frames import SourceEvent, samples_to_ms
-from koemori.audio.ids import new_call_id
+from koemori.audio.frames import AudioFrame, Gap, SourceEvent, samples_to_ms
+from koemori.audio.ingest.counted import CountedTrack
 from koemori.audio.ingest.dialects.load import Dialect, find, load_dialect
 from koemori.audio.ingest.numbering import ChunkNumbers
+from koemori.audio.ingest.stream_start import (
+    DECODERS,
+    StreamOptions,
+    call_of,
+    kind_of,
+    number,
+    read_start,
+    refuse,
+)
 from koemori.audio.ingest.track import Chunk, Track, TrackCounters, TrackLimits
+from koemori.audio.signals import KeyCarrier, KeyPressed
 from numpy.typing import NDArray
 
-__all__ = ["MediaLimits", "MediaStream", "load_dialect"]
+__all__ = ["MediaLimits", "MediaStream", "StreamOptions", "load_dialect"]
 
-_MIN_RATE_HZ = 8_000
-_MAX_RATE_HZ = 48_000
-_MAX_PARAMETER_CHARACTERS = 128
-_MAX_DIGITS = 15
+KEYS = frozenset("0123456789*#ABCD")
+_BEGIN_TOGETHER_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class MediaLimits:
-    """What one peer may send."""
+    """What one peer may send.
+
+    Attributes:
+        message_characters: Most in one message.
+        payload_bytes: Most audio in one message, after base64.
+        tracks: Most in one stream.
+        ahead_ms: How far gaps may reach beyond the time since the start.
+        track: How much disorder each track puts up with.
+    """
 
     message_characters: int = 65_536
     payload_bytes: int = 32_768
     tracks: int = 2
+    ahead_ms: int = 5_000
     track: TrackLimits = field(default_factory=TrackLimits)
-
-
-def _decode_pcm(payload: bytes) -> NDArray[np.int16]:
-    return np.frombuffer(payload, dtype="<i2").astype(np.int16)
-
-
-_DECODERS: dict[str, Callable[[bytes], NDArray[np.int16]]] = {
-    "mulaw": decode_mulaw,
-    "alaw": decode_alaw,
-    "pcm_s16le": _decode_pcm,
-}
 
 
 @dataclass(slots=True)
@@ -65,9 +73,17 @@ class _Call:
     stream_id: str
     decode: Callable[[bytes], NDArray[np.int16]]
     sample_bytes: int
-    tracks: dict[str, Track]
+    began_s: float
     numbers: ChunkNumbers
+    tracks: dict[str, Track] = field(default_factory=dict)
+    counted: dict[str, CountedTrack] = field(default_factory=dict)
+    """In place of `tracks`, where the dialect numbers nothing."""
     stream_ms: int = 0
+    first_timestamp_ms: int | None = None
+
+    def end(self) -> int:
+        ends = [track.position for track in self.tracks.values()]
+        return max(ends + [track.end for track in self.counted.values()], default=0)
 
 
 class MediaStream:
@@ -77,13 +93,17 @@ class MediaStream:
         self,
         dialect: Dialect,
         limits: MediaLimits | None = None,
+        options: StreamOptions | None = None,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Begin before the first message; `now` gives the wall time of a call's start."""
+        """Begin before the first message; `now` gives a call's wall time, `clock_s` the time that passes."""
         self._dialect = dialect
         self._limits = limits or MediaLimits()
+        self._options = options or StreamOptions()
         self._now = now
+        self._clock_s = clock_s
         self._call: _Call | None = None
         self._ended = False
         self.refused_messages = 0
@@ -99,7 +119,7 @@ class MediaStream:
         return self._ended
 
     def counters(self) -> dict[str, TrackCounters]:
-        """Return what happened on each track."""
+        """Return what happened on each numbered track."""
         return {name: track.counters for name, track in self._call.tracks.items()} if self._call else {}
 
     def push(self, text: str) -> list[SourceEvent]:
@@ -115,23 +135,36 @@ class MediaStream:
             self.refused_messages += 1
             raise
 
+    def tick(self) -> list[SourceEvent]:
+        """What the passing of time settles, where audio is placed by arrival; call it now and then."""
+        if self._call is None or self._ended:
+            return []
+        at_s = self._clock_s()
+        return [event for track in self._call.counted.values() for event in track.expire(at_s)]
+
     def close(self, reason: str = "disconnected") -> list[SourceEvent]:
         """End the call because the socket did; empty when it has ended or never began."""
         if self._ended:
             return []
         self._ended = True
-        if self._call is None:
+        call = self._call
+        if call is None:
             return []
         events: list[SourceEvent] = []
-        tracks = self._call.tracks.values()
-        for track in tracks:
+        for track in call.tracks.values():
+            self._look_ahead(track, call)
             events += track.finish()
-        end = max((track.position for track in tracks), default=0)
-        for track in tracks:
+        for counted in call.counted.values():
+            events += counted.finish()
+        end = call.end()
+        for track in call.tracks.values():
             events += track.pad_to(end)
-        started = self._call.started
-        events.append(CallEnded(started.call_id, samples_to_ms(end, started.sample_rate_hz), reason))
-        return events
+        for counted in call.counted.values():
+            events += counted.finish(end)
+        return [
+            *events,
+            CallEnded(call.started.call_id, samples_to_ms(end, call.started.sample_rate_hz), reason),
+        ]
 
     def _push(self, text: str) -> list[SourceEvent]:
         message = self._parse(text)
@@ -143,175 +176,136 @@ class MediaStream:
                 return [self._start(message)]
             case "media":
                 return self._media(message)
+            case "key":
+                return self._key(message)
             case "stop":
                 if self._call is None:
-                    _refuse("start before stop", "stop")
+                    refuse("start before stop", "stop")
                 return self.close("stop")
             case _:
-                _refuse(f"an event of {sorted(self._dialect.events)}", _kind(word))
+                refuse(f"an event of {sorted(self._dialect.events)}", kind_of(word))
 
     def _parse(self, text: str) -> dict[str, Any]:
         if len(text) > self._limits.message_characters:
-            _refuse(f"at most {self._limits.message_characters} characters", f"{len(text)}")
+            refuse(f"at most {self._limits.message_characters} characters", f"{len(text)}")
         try:
             message = json.loads(text)
         except (ValueError, RecursionError):
-            _refuse("JSON", f"{len(text)} characters that are not")
+            refuse("JSON", f"{len(text)} characters that are not")
         if not isinstance(message, dict):
-            _refuse("a JSON object", _kind(message))
+            refuse("a JSON object", kind_of(message))
         return message
 
     def _start(self, message: dict[str, Any]) -> CallStarted:
         if self._call is not None:
-            _refuse("one start in a stream", "another start")
+            refuse("one start in a stream", "another start")
         if self._ended:
-            _refuse("no start after the end", "start")
-        paths = self._dialect.start
-        stream_id = find(message, paths.stream_id)
-        if not isinstance(stream_id, str) or not stream_id:
-            _refuse("a stream id in start", _kind(stream_id), fatal=True)
-        encoding = find(message, paths.encoding)
-        codec = self._dialect.encodings.get(encoding) if isinstance(encoding, str) else None
-        if codec is None:
-            _refuse(f"an encoding of {sorted(self._dialect.encodings)}", _kind(encoding), fatal=True)
-        rate = _number(find(message, paths.sample_rate_hz), "a sample rate", fatal=True)
-        if not _MIN_RATE_HZ <= rate <= _MAX_RATE_HZ:
-            _refuse(f"a sample rate from {_MIN_RATE_HZ} to {_MAX_RATE_HZ} Hz", f"{rate} Hz", fatal=True)
-        if _number(find(message, paths.channels), "a channel count", fatal=True) != 1:
-            _refuse("mono tracks", "several channels in a track", fatal=True)
-        names = self._track_names(find(message, paths.tracks))
-        parameters = find(message, paths.parameters)
-        parameters = parameters if isinstance(parameters, dict) else {}
-        started = self._call_started(message, stream_id, rate, names, parameters)
-        numbers = ChunkNumbers()
-        self._call = _Call(
+            refuse("no start after the end", "start")
+        start = read_start(message, self._dialect, self._options, self._limits.tracks)
+        started = call_of(start, self._dialect, self._options, self._now())
+        call = _Call(
             started,
-            stream_id,
-            _DECODERS[codec],
-            2 if codec == "pcm_s16le" else 1,
-            {
-                channel.leg_id: Track(channel, rate, self._dialect.first_chunk, self._limits.track, numbers)
-                for channel in started.channels
-            },
-            numbers,
+            start.stream_id,
+            DECODERS[start.codec],
+            2 if start.codec.startswith("pcm") else 1,
+            self._clock_s(),
+            ChunkNumbers(),
         )
+        for channel in started.channels:
+            if self._dialect.numbered:
+                call.tracks[channel.leg_id] = Track(
+                    channel, start.rate_hz, self._dialect.first_chunk, self._limits.track, call.numbers
+                )
+            else:
+                call.counted[channel.leg_id] = CountedTrack(
+                    channel, start.rate_hz, start.rate_hz, call.began_s
+                )
+        self._call = call
         return started
 
-    def _track_names(self, value: object) -> list[str]:
-        known = self._dialect.roles
-        if not isinstance(value, list) or not value or len(value) > self._limits.tracks:
-            _refuse(f"1 to {self._limits.tracks} tracks", _kind(value), fatal=True)
-        names = [name for name in value if isinstance(name, str) and name in known]
-        if len(names) != len(value) or len(set(names)) != len(names):
-            _refuse(f"different tracks of {sorted(known)}", "others", fatal=True)
-        return names
-
-    def _call_started(
-        self,
-        message: dict[str, Any],
-        stream_id: str,
-        rate_hz: int,
-        names: list[str],
-        parameters: dict[str, Any],
-    ) -> CallStarted:
-        spelled = self._dialect.parameters
-        roles = dict(self._dialect.roles) | _roles(parameters.get(spelled.track_roles), names)
-        started_at = self._now()
-        call_id = new_call_id(started_at)
-        order = sorted(names, key=lambda name: roles[name] is not ChannelRole.AGENT)
-        external = {"stream_sid": stream_id, "call_sid": find(message, self._dialect.start.call_id)}
-        return CallStarted(
-            call_id=call_id,
-            started_at=started_at,
-            sample_rate_hz=rate_hz,
-            channels=tuple(
-                Channel(call_id, LegId(name), index, roles[name], "media") for index, name in enumerate(order)
-            ),
-            external_ids={key: text for key, value in external.items() if (text := _text(value))},
-            agent_id=_text(parameters.get(spelled.agent_id)),
-            customer_number=_text(parameters.get(spelled.customer_number)),
-            queue=_text(parameters.get(spelled.queue)),
-        )
-
-    def _media(self, message: dict[str, Any]) -> list[SourceEvent]:
+    def _running(self, message: dict[str, Any], what: str) -> _Call:
         call = self._call
         if call is None:
-            _refuse("start before media", "media")
+            refuse(f"start before {what}", what)
         if self._ended:
-            _refuse("no media after stop", "media")
-        paths = self._dialect.media
-        stream_id = find(message, paths.stream_id)
+            refuse(f"no {what} after stop", what)
+        stream_id = find(message, self._dialect.media.stream_id)
         if stream_id is not None and stream_id != call.stream_id:
-            _refuse("media of this stream", "media of another stream")
-        name = find(message, paths.track)
-        track = call.tracks.get(name) if isinstance(name, str) else None
-        if track is None:
-            _refuse(f"a track of {sorted(call.tracks)}", _kind(name))
-        number = _number(find(message, paths.chunk), "a chunk number")
-        timestamp_ms = _number(find(message, paths.timestamp), "a timestamp")
+            refuse(f"{what} of this stream", f"{what} of another stream")
+        return call
+
+    def _media(self, message: dict[str, Any]) -> list[SourceEvent]:
+        call = self._running(message, "media")
+        paths = self._dialect.media
+        name = self._dialect.track(find(message, paths.track))
+        if name is None or (name not in call.tracks and name not in call.counted):
+            refuse(f"a track of {sorted(call.tracks | call.counted)}", kind_of(find(message, paths.track)))
+        if name in call.counted:
+            payload = self._payload(find(message, paths.payload), call.sample_bytes)
+            return self._count(call.counted[name], call.decode(payload))
+        track = call.tracks[name]
+        chunk_number = number(find(message, paths.chunk), "a chunk number")
+        timestamp_ms = number(find(message, paths.timestamp), "a timestamp")
         payload = self._payload(find(message, paths.payload), call.sample_bytes)
         samples = call.decode(payload)
         samples.setflags(write=False)
-        chunk = Chunk(number, timestamp_ms, samples, zlib.crc32(payload))
-        call.numbers.note(track.channel.leg_id, number)
+        if self._dialect.timestamp_origin == "first":
+            call.first_timestamp_ms = (
+                timestamp_ms if call.first_timestamp_ms is None else call.first_timestamp_ms
+            )
+            timestamp_ms = max(0, timestamp_ms - call.first_timestamp_ms)
+        chunk = Chunk(chunk_number, timestamp_ms, samples, zlib.crc32(payload))
+        call.numbers.note(track.channel.leg_id, chunk_number)
+        self._look_ahead(track, call)
         events: list[SourceEvent] = [*track.push(chunk, call.stream_ms)]
         call.stream_ms = max(call.stream_ms, track.received_ms())
         for each in call.tracks.values():
+            self._look_ahead(each, call)
             events += each.release()
             events += each.expire(call.stream_ms)
         return events
 
+    def _count(self, track: CountedTrack, samples: NDArray[np.int16]) -> list[SourceEvent]:
+        at_s = self._clock_s()
+        events: list[AudioFrame | Gap] = []
+        if not track.end:
+            lead_s = at_s - track.origin_s - len(samples) / track.to_hz
+            if lead_s > _BEGIN_TOGETHER_S:
+                events += track.begin_at(round(lead_s * track.to_hz))
+        return [*events, *track.push(samples, at_s)]
+
+    def _look_ahead(self, track: Track, call: _Call) -> None:
+        since_ms = int((self._clock_s() - call.began_s) * 1000)
+        track.horizon = (since_ms + self._limits.ahead_ms) * track.sample_rate_hz // 1000
+
+    def _key(self, message: dict[str, Any]) -> list[SourceEvent]:
+        call = self._running(message, "key")
+        digit = find(message, self._dialect.key.digit)
+        if not isinstance(digit, str) or digit not in KEYS:
+            refuse("a key of a telephone", kind_of(digit))
+        name = self._dialect.track(find(message, self._dialect.key.track))
+        channel = self._channel(call, name)
+        track = call.tracks.get(channel.leg_id)
+        place = call.counted[channel.leg_id].position if track is None else track.position
+        rate_hz = call.started.sample_rate_hz
+        return [KeyPressed(channel, place, 0, rate_hz, digit, KeyCarrier.SIGNALLING)]
+
+    def _channel(self, call: _Call, name: str | None) -> Channel:
+        """The channel of a track; where none is named, a caller presses keys, not an agent."""
+        channels = call.started.channels
+        named = next((channel for channel in channels if channel.leg_id == name), None)
+        caller = next((one for one in channels if one.role is not ChannelRole.AGENT), channels[0])
+        return named or caller
+
     def _payload(self, value: object, sample_bytes: int) -> bytes:
         if not isinstance(value, str):
-            _refuse("a base64 payload", _kind(value))
+            refuse("a base64 payload", kind_of(value))
         if len(value) > self._limits.payload_bytes * 4 // 3 + 4:
-            _refuse(f"a payload of at most {self._limits.payload_bytes} bytes", f"{len(value)} characters")
+            refuse(f"a payload of at most {self._limits.payload_bytes} bytes", f"{len(value)} characters")
         try:
             payload = base64.b64decode(value, validate=True)
         except (binascii.Error, ValueError):
-            _refuse("a base64 payload", f"{len(value)} characters that are not")
+            refuse("a base64 payload", f"{len(value)} characters that are not")
         if len(payload) % sample_bytes:
-            _refuse(f"a payload of whole {sample_bytes}-byte samples", f"{len(payload)} bytes")
+            refuse(f"a payload of whole {sample_bytes}-byte samples", f"{len(payload)} bytes")
         return payload
-
-
-def _refuse(expected: str, came: str, *, fatal: bool = False) -> NoReturn:
-    raise MediaMessageError(expected, came, fatal=fatal)
-
-
-def _kind(value: object) -> str:
-    """Say what a value is without repeating it: it may hold anything a person said or dialled."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, (str, list, dict)):
-        return f"{type(value).__name__} of length {len(value)}"
-    return type(value).__name__
-
-
-def _number(value: object, what: str, *, fatal: bool = False) -> int:
-    """Read a count that the wire carries as a string of digits or as a number."""
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS:
-        return int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**_MAX_DIGITS:
-        return value
-    _refuse(f"{what} of at most {_MAX_DIGITS} digits", _kind(value), fatal=fatal)
-
-
-def _text(value: object) -> str | None:
-    """Return a short text that is fit to be stored, or None."""
-    if not isinstance(value, str) or not 0 < len(value) <= _MAX_PARAMETER_CHARACTERS:
-        return None
-    return value if value.isprintable() else None
-
-
-def _roles(value: object, names: list[str]) -> dict[str, ChannelRole]:
-    """Read `inbound=customer,outbound=agent`; what cannot be read changes nothing."""
-    if not isinstance(value, str):
-        return {}
-    known = {role.value: role for role in ChannelRole}
-    pairs = (part.partition("=") for part in value.split(","))
-    return {
-        name.strip(): known[role.strip()]
-        for name, _, role in pairs
-        if name.strip() in names and role.strip() in known
-    }

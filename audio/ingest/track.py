@@ -95,6 +95,8 @@ class Track:
     limits: TrackLimits
     numbers: ChunkNumbers
     position: int = 0
+    horizon: int = 1 << 62
+    """Where a gap may end at most; a peer that claims more is not believed."""
     started: bool = False
     received_samples: int = 0
     counters: TrackCounters = field(default_factory=TrackCounters)
@@ -171,7 +173,8 @@ class Track:
         ahead = due - self.position
         tolerance = self._samples(self.limits.jitter_ms) if self.started else 0
         self.started = True
-        if ahead < -tolerance or ahead > self._samples(self.limits.jump_ms):
+        most = min(self._samples(self.limits.jump_ms), self.horizon - self.position)
+        if ahead < -tolerance or ahead > most:
             self._offset -= ahead
         elif ahead > tolerance:
             events.append(self._gap(ahead, GapCause.CLOCK))
@@ -186,8 +189,8 @@ class Track:
         first, self.next_number = self.next_number, chunk.number
         leg, size = self.channel.leg_id, self._chunk_samples or len(chunk.samples)
         count = sum(not self.numbers.elsewhere(leg, number) for number in range(first, chunk.number))
-        lost = self._lost_samples(chunk, count, size)
-        if not lost:
+        lost = min(self._lost_samples(chunk, count, size), self.horizon - self.position)
+        if lost <= 0:
             return []
         self.counters.lost += round(lost / size)
         self._losses.append(_Loss(first, chunk.number - first, self.position, lost, size, self._offset))

@@ -16,9 +16,14 @@ TWILIO_TEXT = (files("koemori.audio.ingest.dialects") / "twilio.toml").read_text
 SNAKE_TEXT = """
 name = "snake"
 version = 1
+source = "nobody"
 event = ["type"]
 first_chunk = 0
 timestamp_unit = "ms"
+timestamp_origin = "stream"
+track_suffix = ""
+signature = "none"
+signature_header = ""
 [events]
 begin = "start"
 audio = "media"
@@ -37,11 +42,15 @@ track = ["audio.track"]
 chunk = ["audio.chunk"]
 timestamp = ["audio.timestamp"]
 payload = ["audio.payload"]
+[key]
+digit = []
+track = []
 [parameters]
 agent_id = "agent"
 queue = "queue"
 customer_number = "from"
 track_roles = "roles"
+token = "token"
 [encodings]
 PCMA = "alaw"
 [roles]
@@ -53,7 +62,7 @@ outbound = "agent"
 def test_twilio_ships_with_the_product() -> None:
     dialect = load_dialect("twilio")
     assert (dialect.name, dialect.first_chunk) == ("twilio", 1)
-    assert dialect.events["dtmf"] == "ignore"
+    assert dialect.events["dtmf"] == "key"
 
 
 @pytest.mark.parametrize("name", ["none_such", "../twilio", "", "load.py"])
@@ -79,8 +88,8 @@ def test_another_providers_spelling_needs_no_code() -> None:
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("version = 1\n", ""),
-        ("version = 1\n", "version = 1\nsurprise = 2\n"),
+        ("version = 2\n", ""),
+        ("version = 2\n", "version = 2\nsurprise = 2\n"),
         ('timestamp_unit = "ms"', 'timestamp_unit = "days"'),
         ('"start.streamSid", "streamSid"', ""),
         ('track = ["media.track"]', 'trakc = ["media.track"]'),

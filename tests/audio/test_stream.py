@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from datetime import UTC, datetime
 
@@ -11,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from koemori.audio.call import CallEnded, CallStarted, ChannelRole
 from koemori.audio.codecs.g711 import decode_mulaw
+from koemori.audio.errors import MediaMessageError
 from koemori.audio.frames import AudioFrame, Gap, GapCause, SourceEvent
 from koemori.audio.ingest.dialects.load import load_dialect
 from koemori.audio.ingest.stream import MediaStream
+from koemori.audio.signals import KeyPressed
 
 from tests.fakes.media import STOP, assemble, media, payload, start
 
@@ -21,8 +24,12 @@ pytestmark = pytest.mark.unit
 TWILIO = load_dialect("twilio")
 
 
-def new_stream() -> MediaStream:
-    return MediaStream(TWILIO, now=lambda: datetime(2026, 11, 22, tzinfo=UTC))
+def new_stream(passed_s: float = 3600.0) -> MediaStream:
+    """A stream whose start lies this long ago whenever anything comes."""
+    times = iter([0.0])
+    return MediaStream(
+        TWILIO, now=lambda: datetime(2026, 11, 22, tzinfo=UTC), clock_s=lambda: next(times, passed_s)
+    )
 
 
 def play(*messages: str, stream: MediaStream | None = None) -> list[SourceEvent]:
@@ -198,13 +205,34 @@ def test_a_socket_that_dies_before_start_is_no_call() -> None:
     assert stream.close("disconnected") == []
 
 
-def test_marks_and_key_presses_are_passed_over() -> None:
+def test_marks_are_passed_over_and_keys_are_told_where_the_audio_stands() -> None:
     events = play(
         start(),
-        '{"event":"dtmf","dtmf":{"track":"inbound","digit":"4"}}',
+        media("inbound", 1),
+        '{"event":"dtmf","dtmf":{"track":"inbound_track","digit":"4"}}',
         '{"event":"mark","mark":{"name":"x"}}',
     )
-    assert len(events) == 1
+    (pressed,) = [event for event in events if isinstance(event, KeyPressed)]
+    assert (pressed.channel.role, pressed.start_sample, pressed.key) == (ChannelRole.CUSTOMER, 160, "4")
+    assert "'4'" not in repr(events)
+
+
+@pytest.mark.parametrize("digit", ["", "11", "E", "１", 5, None])
+def test_what_is_no_key_is_refused_without_repeating_it(digit: object) -> None:
+    stream = new_stream()
+    stream.push(start())
+    with pytest.raises(MediaMessageError, match="key of a telephone") as refused:
+        stream.push(json.dumps({"event": "dtmf", "dtmf": {"digit": digit}}))
+    assert "11" not in str(refused.value)
+
+
+def test_a_peer_cannot_claim_more_gaps_than_time_has_passed() -> None:
+    stream = new_stream(passed_s=2.0)
+    events = play(start("inbound"), media("inbound", 1), media("inbound", 2, 3_000_000), stream=stream)
+    events += play(media("inbound", 150_000, 3_000_020), STOP, stream=stream)
+    samples, there = assemble(events)
+    assert there.sum() == 3 * 160
+    assert samples.shape[1] <= 7 * 8000 + 3 * 160
 
 
 def shared_numbers(count: int, first_outbound: int = 0) -> list[tuple[int, str, int]]:

@@ -27,7 +27,7 @@ def _file(tmp_path: Path, text: str) -> Path:
 def test_defaults_need_no_file() -> None:
     settings = load_settings()
     assert settings.server.host == "127.0.0.1"
-    assert settings.ingest.media.bearer_token() is None
+    assert settings.trunks["media"].kind == "stream"
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,8 +53,8 @@ def test_the_config_variable_names_the_file(tmp_path: Path, monkeypatch: pytest.
         ("[server]\nport = 'x'\n", r"server\.port: expected input should be a valid integer"),
         ("[queues.support]\nlimit = 1\n", r"queues\.support\.limit: expected one of the keys threshold_s"),
         (
-            "[ingest.media]\ntokn_file = 'x'\n",
-            r"ingest\.media\.tokn_file: expected one of the keys token_file",
+            "[trunks.media]\ntokn_file = 'x'\n",
+            r"trunks\.media\.stream\.tokn_file: expected one of the keys allow, queue, .* token_file",
         ),
         ("[cti]\ntoken = 'geheim'\n", r"cti\.token: expected a file name in token_file or the variable"),
         ("[server\n", r"koemori\.toml: expected TOML; got"),

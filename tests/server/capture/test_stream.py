@@ -75,7 +75,7 @@ def test_anothers_web_page_on_this_machine_is_no_phone_system(tmp_path: Path) ->
         ):
             socket.receive()
         assert refused.value.code == 1008
-        assert _metric(client, 'koemori_ingest_errors_total{code="not-allowed"} 1.0')
+        assert _metric(client, 'koemori_trunk_refusals_total{reason="not-allowed",trunk="media"} 1.0')
 
 
 def test_a_call_is_sealed_with_exactly_the_samples_that_came(tmp_path: Path) -> None:
@@ -126,6 +126,7 @@ def test_unusable_messages_are_counted_and_cost_nothing_else(tmp_path: Path) -> 
                 socket.receive_text()
         samples, _ = _sealed(tmp_path)
         assert _metric(client, f'koemori_ingest_errors_total{{code="media-message"}} {float(len(bad) + 1)}')
+        assert _metric(client, 'koemori_trunk_refusals_total{reason="too-large",trunk="media"} 1.0')
     assert len(samples) == 20 * 160
 
 
@@ -158,7 +159,7 @@ def test_a_start_that_cannot_be_used_closes_the_socket_and_records_nothing(tmp_p
 
 
 def test_a_stream_that_falls_silent_is_taken_for_dead(tmp_path: Path) -> None:
-    with light_service(tmp_path, ingest={"media": {"idle_timeout_s": 0.2}}) as client:
+    with light_service(tmp_path, trunks={"media": {"idle_timeout_s": 0.2}}) as client:
         with client.websocket_connect(PATH) as socket:
             socket.send_text(media.start(*BOTH))
             _send(socket, 5)
@@ -204,7 +205,8 @@ def test_without_a_secret_only_this_machine_may_send(tmp_path: Path) -> None:
 def test_a_bearer_token_opens_the_socket(tmp_path: Path) -> None:
     secret = tmp_path / "token"
     secret.write_text("s3cret\n", encoding="utf-8")
-    with light_service(tmp_path, peer="192.0.2.7", ingest={"media": {"token_file": str(secret)}}) as client:
+    trunk = {"token_file": str(secret), "allow": ["192.0.2.0/24"]}
+    with light_service(tmp_path, peer="192.0.2.7", trunks={"media": trunk}) as client:
         assert _refused(client)
         assert _refused(client, authorization="Bearer wrong")
         assert not _refused(client, authorization="Bearer s3cret")
@@ -219,14 +221,14 @@ def test_a_signature_over_the_public_address_opens_the_socket(tmp_path: Path) ->
         tmp_path,
         peer="192.0.2.7",
         server={"public_url": "https://calls.example.jp/"},
-        ingest={"media": {"auth_token_file": str(secret)}},
+        trunks={"media": {"auth_token_file": str(secret), "allow": ["192.0.2.0/24"]}},
     ) as client:
         assert _refused(client, **{"x-twilio-signature": "wrong"})
         assert not _refused(client, **{"x-twilio-signature": signature})
 
 
 def test_more_calls_than_allowed_are_turned_away(tmp_path: Path) -> None:
-    with light_service(tmp_path, ingest={"media": {"max_calls": 1}}) as client:
+    with light_service(tmp_path, trunks={"media": {"max_calls": 1}}) as client:
         with client.websocket_connect(PATH) as socket:
             socket.send_text(media.start(*BOTH))
             live = client.app.state.services.live  # type: ignore[attr-defined]
