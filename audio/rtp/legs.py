@@ -3,18 +3,24 @@
     legs = RtpLegs(channels, [agreed_types_of_leg_0, agreed_types_of_leg_1], sample_rate_hz=8000)
     events = legs.push(0, [(arrival_us, datagram), …])   # whatever came since the last tick, per leg
     events += legs.advance(now_us)                        # every tick, after the pushes
-    events += legs.finish(now_us)                         # once; both legs then end at the same sample
+    events += legs.finish(now_us)                         # once; all legs then end at the same sample
 
 All times are microseconds of one monotonic clock, the same for arrivals and `now_us`.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 
 from koemori.audio.call import Channel
+from koemori.audio.errors import RtpPacketError
+from koemori.audio.rtp.alignment import Alignment
+from koemori.audio.rtp.clock import CallClock
 from koemori.audio.rtp.payload import PayloadType
-from koemori.audio.rtp.receiver import LegCounters, LegEvent, ReceiverLimits
+from koemori.audio.rtp.receiver import LegCounters, LegEvent, LegReceiver, ReceiverLimits
+from koemori.audio.rtp.reporting import Reporting
+from koemori.audio.rtp.rtcp import parse_compound
 
 
 class RtpLegs:
@@ -27,50 +33,87 @@ class RtpLegs:
         sample_rate_hz: int,
         limits: ReceiverLimits | None = None,
     ) -> None:
-        """Begin before the first packet; `payload_types[i]` is what was agreed for `channels[i]`."""
-        raise NotImplementedError
+        """Begin before the first packet.
+
+        Args:
+            channels: In the order of their indices.
+            payload_types: What was agreed on for each channel, by number.
+            sample_rate_hz: Of the call: the highest `audio_rate_hz` of what was agreed.
+            limits: Bounds of each leg.
+        """
+        self._clock = CallClock(sample_rate_hz)
+        self._legs = [
+            LegReceiver(channel, kinds, self._clock, limits, alone=len(channels) == 1)
+            for channel, kinds in zip(channels, payload_types, strict=True)
+        ]
+        self._alignment = Alignment(self._legs, self._clock)
+        cname = secrets.token_urlsafe(12)
+        self._reporting = [Reporting(secrets.randbits(32), cname) for _ in channels]
 
     def push(self, leg: int, batch: Sequence[tuple[int, bytes]]) -> list[LegEvent]:
         """Take RTP datagrams of one leg in order of arrival, each with its arrival time; never raises."""
-        raise NotImplementedError
+        return self._legs[leg].push(batch)
 
     def control(self, leg: int, arrival_us: int, datagram: bytes) -> None:
         """Take an RTCP datagram of one leg; never raises."""
-        raise NotImplementedError
+        try:
+            compound = parse_compound(datagram)
+        except RtpPacketError:
+            return
+        receiver = self._legs[leg]
+        receiver.control(compound)
+        segment = receiver.senders.current
+        for report in compound.sender_reports:
+            if segment is not None and report.ssrc == segment.ssrc:
+                self._reporting[leg].heard(arrival_us, report)
+        if segment is not None and segment.ssrc in compound.names:
+            self._alignment.names[leg] = compound.names[segment.ssrc]
 
     def advance(self, now_us: int) -> list[LegEvent]:
         """Give up waiting for what is overdue, go on through outages, keep the legs together."""
-        raise NotImplementedError
+        self._alignment.advance(now_us)
+        events: list[LegEvent] = []
+        for receiver in self._legs:
+            events += receiver.advance(now_us)
+        return events
 
     def agree(self, leg: int, payload_types: Mapping[int, PayloadType]) -> None:
-        """Take over what a re-INVITE agreed; the timeline goes on."""
-        raise NotImplementedError
+        """Take over what a re-INVITE agreed on; the timeline goes on."""
+        self._legs[leg].agree(payload_types)
 
     def pause(self, leg: int, now_us: int) -> list[LegEvent]:
         """The sender is inactive: from here `paused`; packets that come are counted and left out."""
-        raise NotImplementedError
+        return self._legs[leg].pause(now_us)
 
     def resume(self, leg: int, now_us: int) -> list[LegEvent]:
         """Go on, where wall time says."""
-        raise NotImplementedError
+        return self._legs[leg].resume(now_us)
 
     def finish(self, now_us: int) -> list[LegEvent]:
         """Place everything that is held and fill up, so that all legs end at the same sample."""
-        raise NotImplementedError
+        events: list[LegEvent] = []
+        for receiver in self._legs:
+            events += receiver.flush(now_us)
+        end_sample = self.end_sample
+        for receiver in self._legs:
+            events += receiver.finish(end_sample)
+        return events
 
     def report(self, leg: int, now_us: int) -> bytes | None:
-        """The RTCP receiver report that is owed to the leg's sender; None before its first packet."""
-        raise NotImplementedError
+        """The RTCP receiver report that is owed to the leg's sender; None while nobody sends."""
+        segment = self._legs[leg].senders.current
+        return None if segment is None else self._reporting[leg].report(now_us, segment)
 
     def counters(self, leg: int) -> LegCounters:
-        """What happened on a leg so far."""
-        raise NotImplementedError
+        """What happened on a leg so far; a copy."""
+        return self._legs[leg].counters
 
     def idle_us(self, leg: int, now_us: int) -> int | None:
-        """How long nothing has come; None before the first packet."""
-        raise NotImplementedError
+        """How long nothing has come; None before the first packet, and between two senders."""
+        segment = self._legs[leg].senders.current
+        return None if segment is None else now_us - segment.last_arrival_us
 
     @property
     def end_sample(self) -> int:
         """How far the longest leg has come."""
-        raise NotImplementedError
+        return max(receiver.placing.open_end for receiver in self._legs)
