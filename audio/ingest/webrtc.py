@@ -26,6 +26,7 @@ from koemori.audio.call import CallEnded, CallStarted, Channel, ChannelRole, Leg
 from koemori.audio.errors import OfferError
 from koemori.audio.frames import AudioFrame, Gap, GapCause, SourceEvent, samples_to_ms
 from koemori.audio.ids import new_call_id
+from koemori.audio.signals import CallUpdated, UpdateKind
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +82,7 @@ class WebRtcCall:
         self._peer = peer
         self._facts = facts
         self._limits = limits
+        self._held = False
         self._tracks: list[MediaStreamTrack] = []
         self._frames: asyncio.Queue[tuple[int, DecodedFrame]] = asyncio.Queue(_MOST_WAITING)
         self._stopped: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -132,6 +134,10 @@ class WebRtcCall:
         if not self._stopped.done():
             self._stopped.set_result(reason)
 
+    def hold(self, held: bool) -> None:
+        """Keep the audio out from now on (`paused` gaps in its place), or take it again."""
+        self._held = held
+
     async def events(self) -> AsyncIterator[SourceEvent]:
         """The call's events; none when no audio ever came."""
         readers = [
@@ -147,10 +153,16 @@ class WebRtcCall:
             tracks = [PlacedTrack(channel) for channel in started.channels]
             yield started
             came: tuple[int, DecodedFrame] | str = first
+            held = False
             while not isinstance(came, str):
                 index, decoded = came
+                if held != self._held:
+                    held = self._held
+                    at_ms = samples_to_ms(max(track.position for track in tracks), SAMPLE_RATE_HZ)
+                    kind = UpdateKind.HELD if held else UpdateKind.RESUMED
+                    yield CallUpdated(started.call_id, at_ms, kind)
                 elapsed_s = asyncio.get_running_loop().time() - began_s
-                for event in tracks[index].push(decoded, round(elapsed_s * SAMPLE_RATE_HZ)):
+                for event in tracks[index].push(decoded, round(elapsed_s * SAMPLE_RATE_HZ), held=held):
                     yield event
                 came = await self._next(self._limits.silence_s)
             end = max(track.position for track in tracks)
@@ -221,17 +233,20 @@ class PlacedTrack:
         self._resampler = AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE_HZ)
         self._next_pts: int | None = None
 
-    def push(self, decoded: DecodedFrame, arrived_sample: int) -> list[AudioFrame | Gap]:
+    def push(
+        self, decoded: DecodedFrame, arrived_sample: int, *, held: bool = False
+    ) -> list[AudioFrame | Gap]:
         """Place a frame; the first one of a track goes where it arrived.
 
         Args:
             decoded: As aiortc gives it; `pts` counts samples at its own rate.
             arrived_sample: When it arrived, in samples of the call since its first audio.
+            held: Put a `paused` gap in its place.
         """
         rate_hz, pts = decoded.sample_rate, decoded.pts or 0
         duration = samples_at(decoded.samples, rate_hz)
         if self._next_pts is None:
-            missing = max(0, arrived_sample - duration) if arrived_sample > duration else 0
+            missing = max(0, arrived_sample - duration)
         else:
             missing = samples_at(pts - self._next_pts, rate_hz)
         # A jump of minutes is a sender that counts anew, unless the clock on the wall agrees.
@@ -241,7 +256,9 @@ class PlacedTrack:
         events: list[AudioFrame | Gap] = []
         if missing > 0:
             events += self._rest()
-            events.append(self._gap(missing))
+            events.append(self._gap(missing, GapCause.LOST))
+        if held:
+            return [*events, *self._rest(), self._gap(duration, GapCause.PAUSED)]
         decoded.pts = None  # the resampler would fill or cut by it
         for piece in self._resampler.resample(decoded):
             events += self._frame(piece)
@@ -251,7 +268,7 @@ class PlacedTrack:
         """What the resampler still holds, and the gap up to the end of the call."""
         events = self._rest()
         if end_sample > self.position:
-            events.append(self._gap(end_sample - self.position))
+            events.append(self._gap(end_sample - self.position, GapCause.LOST))
         return events
 
     def _rest(self) -> list[AudioFrame | Gap]:
@@ -271,8 +288,8 @@ class PlacedTrack:
         self.position += len(samples)
         return [frame]
 
-    def _gap(self, sample_count: int) -> Gap:
-        gap = Gap(self._channel, self.position, sample_count, GapCause.LOST, SAMPLE_RATE_HZ)
+    def _gap(self, sample_count: int, cause: GapCause) -> Gap:
+        gap = Gap(self._channel, self.position, sample_count, cause, SAMPLE_RATE_HZ)
         self.position += sample_count
         return gap
 

@@ -18,6 +18,7 @@ from koemori.server.api import (
     recordings,
     reuse,
     session,
+    softphones,
     wallboard,
 )
 from koemori.server.api.dependencies import CallRequires, RecordingRequires, Requires
@@ -29,7 +30,8 @@ PREFIX = "/api/v1"
 OPEN_OPERATIONS = {
     "signIn": "whoever signs in is not signed in yet",
     "getHealth": "watched by machines; tells whether the service works, and by which playbook",
-    "postEvent": "phone systems present a token, or are on this machine",
+    "postEvent": "phone systems present a token or a signature, or are on this machine",
+    "postMappedEvents": "as postEvent",
 }
 """Operations that need no session, each with the reason."""
 
@@ -55,6 +57,7 @@ def build() -> APIRouter:
         playbook,
         wallboard,
         people,
+        softphones,
         events,
         health,
     )

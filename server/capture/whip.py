@@ -76,6 +76,13 @@ class WhipListener:
             call.stop("completed")
         return call is not None
 
+    def hold(self, name: str, held: bool) -> bool:
+        """See `OfferTrunk`."""
+        call = self._calls.get(name)
+        if call is not None:
+            call.hold(held)
+        return call is not None
+
     async def _run(self, name: str, call: WebRtcCall) -> None:
         try:
             await run_call(self.context, call)

@@ -39,6 +39,8 @@ class Service:
     home: Path
     port: int = field(default_factory=free_port)
     public_url: str | None = None
+    sections: str = ""
+    """More of the settings file."""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -54,7 +56,7 @@ class Service:
             public = "" if self.public_url is None else f'public_url = "{self.public_url}"\n'
             path.write_text(
                 f'[server]\nport = {self.port}\n{public}[database]\nurl = "sqlite:///{self.home}/koemori.db"\n'
-                f'[archive]\ndirectory = "{self.home}/archive"\n',
+                f'[archive]\ndirectory = "{self.home}/archive"\n{self.sections}',
                 encoding="utf-8",
             )
         return path

@@ -11,6 +11,7 @@ import { SearchPage } from "./recordings/SearchPage";
 import { LoginPage } from "./session/LoginPage";
 import { HOME, RequireRole } from "./session/RequireRole";
 import { lapseSession, SessionProvider, useSession } from "./session/SessionContext";
+import { SoftphonePage } from "./softphone/SoftphonePage";
 import { ErrorBoundary } from "./ui/ErrorBoundary";
 import { cssVariables, theme } from "./ui/theme";
 import { areaOf, useScheme } from "./ui/scheme";
@@ -69,6 +70,7 @@ function AppRoutes() {
             </DeskLineProvider>
           }
         />
+        <Route path="/softphone" element={<SoftphonePage />} />
       </Route>
       <Route element={<RequireRole role="supervisor" />}>
         <Route path="/board" element={<BoardPage />} />

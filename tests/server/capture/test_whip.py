@@ -62,7 +62,12 @@ async def calling(
     """A connected call; gives its address."""
     peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     connected = asyncio.Event()
-    peer.on("connectionstatechange", lambda: peer.connectionState == "connected" and connected.set())
+
+    def changed() -> None:
+        if peer.connectionState == "connected":
+            connected.set()
+
+    peer.on("connectionstatechange", changed)
     for track in tracks:
         peer.addTrack(track)
     await peer.setLocalDescription(await peer.createOffer())
@@ -123,6 +128,21 @@ async def test_audio_that_was_never_sent_is_a_gap_of_its_length_at_its_place(tmp
     assert ledger["lost_ms"] == pytest.approx(500, abs=60)
     silent = np.flatnonzero(np.abs(samples[:, 0]) < 2)
     assert len(silent) > 16 * 400
+
+
+async def test_while_held_nothing_is_recorded_and_the_ledger_says_so(tmp_path: Path) -> None:
+    with light_service(tmp_path, trunks=TRUNKS) as client:
+        async with calling(client, DEVICE, Tone(440)) as location:
+            await asyncio.sleep(0.8)
+            assert (await asyncio.to_thread(client.put, f"{location}/hold")).status_code == 204
+            await asyncio.sleep(1)
+            assert (await asyncio.to_thread(client.delete, f"{location}/hold")).status_code == 204
+            await asyncio.sleep(0.6)
+            await asyncio.to_thread(client.delete, location)
+            _, manifest = await sealed(tmp_path)
+    (ledger,) = manifest["ledger"]["channels"]
+    assert ledger["paused_ms"] == pytest.approx(1000, abs=200)
+    assert ledger["captured_ms"] > 1000
 
 
 async def test_a_peer_that_vanishes_ends_the_call_and_seals_it(tmp_path: Path) -> None:

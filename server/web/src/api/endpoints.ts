@@ -10,6 +10,7 @@ import type {
   RecordingDetail,
   RecordingPage,
   RuleText,
+  Softphones,
   User,
   VerifyResult,
   Wallboard,
@@ -26,6 +27,7 @@ export const signOut = (): Promise<void> => request("/session", { method: "DELET
 export const takeTicket = async (): Promise<string> =>
   (await request<WsTicket>("/ws-tickets", { method: "POST" })).ticket;
 
+export const listSoftphones = (): Promise<Softphones> => request("/softphones");
 export const listCalls = (state: "live" | "ended" | "all", limit: number): Promise<CallPage> =>
   request("/calls", { query: { state, limit } });
 export const getCall = (callId: string): Promise<CallSummary> => request(`/calls/${id(callId)}`);

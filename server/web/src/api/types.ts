@@ -27,4 +27,5 @@ export type VerifyResult = Schemas["VerifyAnswer"];
 export type WsTicket = Schemas["WsTicket"];
 export type Playbook = Schemas["PlaybookTexts"];
 export type RuleText = Schemas["RuleText"];
+export type Softphones = Schemas["Softphones"];
 export type PlaybookItem = Schemas["ChecklistItem"];

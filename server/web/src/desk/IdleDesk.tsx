@@ -1,7 +1,7 @@
 import { Button, Table } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
-import { listCalls } from "../api/endpoints";
+import { listCalls, listSoftphones } from "../api/endpoints";
 import type { CallSummary } from "../api/types";
 import { dayAndTime, duration } from "../i18n/format";
 import { Problem } from "../ui/Notice";
@@ -29,6 +29,7 @@ export function IdleDesk({ onOpen }: { onOpen: (callId: string) => void }) {
             {t("desk.idle.finish")}
           </Button>
         )}
+        <SoftphoneButton />
       </section>
       <section className={classes.recent} aria-label={t("desk.idle.recent")}>
         <h2>{t("desk.idle.recent")}</h2>
@@ -37,6 +38,19 @@ export function IdleDesk({ onOpen }: { onOpen: (callId: string) => void }) {
         {calls.length > 0 && <RecentCalls calls={calls} onOpen={onOpen} />}
       </section>
     </main>
+  );
+}
+
+/** Where a trunk takes browsers: opens the phone in a window that stays beside the desk. */
+function SoftphoneButton() {
+  const { t } = useTranslation();
+  const { data } = useQuery({ queryKey: ["softphones"], queryFn: listSoftphones, staleTime: Infinity });
+  if (data === undefined || data.trunks.length === 0) return null;
+  const open = () => window.open("/softphone", "koemori-softphone", "popup,width=520,height=680");
+  return (
+    <Button variant="default" mt="md" onClick={open} data-testid="open-softphone">
+      {t("softphone.open")}
+    </Button>
   );
 }
 
