@@ -6,6 +6,7 @@
         ├── FrameOrderError       a frame that breaks its channel's timeline
         ├── MediaMessageError     a media message that a peer sent and we cannot use
         ├── RtpPacketError        a datagram that is neither RTP nor RTCP, or SRTP that does not verify
+        ├── MediaPortError        no UDP port is left for media
         ├── SipError              a SIP message, or a body of one, that cannot be used
         ├── OfferError            an offer of WebRTC media that cannot be answered
         └── JournalError          a journal that cannot be written or read
@@ -99,6 +100,17 @@ class RtpPacketError(AudioError):
         super().__init__(f"RTP: expected {expected}; got {came}")
         self.expected = expected
         self.came = came
+
+
+class MediaPortError(AudioError):
+    """No pair of UDP ports is free for media."""
+
+    code = "media-port"
+
+    def __init__(self, port_min: int, port_max: int) -> None:
+        super().__init__(f"media: expected a free pair of UDP ports from {port_min} to {port_max}; got none")
+        self.port_min = port_min
+        self.port_max = port_max
 
 
 class JournalError(AudioError):
