@@ -1,10 +1,10 @@
 """Numbers that were read out: several readings of the same audio, voted on, in place of a first text.
 
-Asked for figures, Whisper writes amounts, drops zeros and joins groups: 「八十の五千五十」 becomes
-「80の5、1510」. Shown numbers in kanji, as a text before, it writes each as it was spoken, digits as
-well as amounts, and it can be told where a group ends. One such reading is to be trusted no more
-than the first text, and may repeat what it was shown; a number is taken when two readings, or a
-reading and the first text, have the same digits. Pure.
+Free to write figures, Whisper writes amounts, drops zeros and joins groups: 「八十の五千五十」 becomes
+「80の5、1510」. Shown numbers in kanji, as a text before, and denied figures, it writes each as it was
+spoken, digits as well as amounts, and it can be told where a group ends. One such reading is to be
+trusted no more than the first text, and may repeat what it was shown; a number is taken when two
+readings, or a reading and the first text, have the same digits. Pure.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ from typing import Final
 from koemori.models.types import Word
 
 READING_PROMPTS: Final = (
-    "番号は、〇九〇の一二三四の五六七八。三千五百十二の、二万四百六です。",
-    "三千五百十二の、二万四百六です。電話番号は、〇九〇の、千二百三十四の、五千六十七です。",
+    "〇三の二千三百四十の七千八十九。一万二千三百五。",
     "電話番号は、〇八〇の一二三四の五六七八です。注文番号は、Aの一二〇三四です。",
     "電話番号は、〇三の二千三百四十の七千八十九。契約番号は、エーの一万二千三百五。",
 )
@@ -94,12 +93,6 @@ def holds_number(text: str) -> bool:
         if (long or _MYRIADS.search(run.group())) and not _AMOUNT_FOLLOWS.match(text[run.end() :]):
             return True
     return False
-
-
-def agree(readings: Sequence[tuple[Word, ...]]) -> bool:
-    """Whether two or more readings hold the same numbers, so that further ones would change nothing."""
-    found = [{number.digits for number in _numbers(place, each)} for place, each in enumerate(readings)]
-    return len(found) >= _LEAST_VOTES and bool(found[0]) and all(digits == found[0] for digits in found)
 
 
 def with_numbers(words: tuple[Word, ...], readings: Sequence[tuple[Word, ...]]) -> tuple[Word, ...]:

@@ -17,10 +17,10 @@ This alone imports faster-whisper and CTranslate2, and does so when a transcribe
 from __future__ import annotations
 
 import os
+import re
 import time
-import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,12 +28,19 @@ from koemori.models.catalog import identify_model
 from koemori.models.errors import TranscriptionError
 from koemori.models.ports import Effort, TranscriptionRequest
 from koemori.models.rescoring import Rescorer
-from koemori.models.scored_words import HeardText, TextScore, with_vocabulary
-from koemori.models.spoken_numbers import READING_PROMPTS, agree, holds_number, with_numbers
+from koemori.models.scored_words import TextScore, with_vocabulary
+from koemori.models.spoken_numbers import READING_PROMPTS, holds_number, with_numbers
 from koemori.models.trim import LANGUAGE, read_trim_note
 from koemori.models.trimmed_whisper import TrimmedWhisper
 from koemori.models.types import Hypothesis, Word, WorkTime
-from koemori.models.whisper_words import TokenTimes, aligned_times, proportional_times, words_of
+from koemori.models.whisper_rows import (
+    FRAME_SAMPLES,
+    FRAMES_PER_TOKEN_STEP,
+    MOST_FRAMES,
+    Row,
+    decoded_together,
+)
+from koemori.models.whisper_words import aligned_times, proportional_times, words_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,13 +48,12 @@ if TYPE_CHECKING:
     from koemori.models.vocabulary import Vocabulary
     from numpy.typing import NDArray
 
-SAMPLE_RATE_HZ = 16_000
-_FRAME_SAMPLES = 160
-_FRAMES_PER_TOKEN_STEP = 2
-_MOST_FRAMES = 3000
 _MOST_PROMPT_TOKENS = 100
 _MOST_TOKENS = 448
 _MOST_ALIGNED = 16
+_FIGURES = re.compile("[0-9A-Za-z]")
+_READING_TOKENS = 2
+"""A number takes at most about so many times the tokens of its figures when it is written as spoken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,41 +93,6 @@ class WhisperConfig:
     timed_partial_ms: int = 9000
     retry_compression_ratio: float = 2.4
     reads_numbers: bool = True
-
-
-@dataclass(slots=True, eq=False)
-class _Row:
-    """One window on its way through the decoder."""
-
-    request: TranscriptionRequest
-    tokens: list[int] = field(default_factory=list)
-    times: TokenTimes | None = None
-    no_speech_probability: float = 0.0
-    mean_log_probability: float = 0.0
-    text: str = ""
-    words: tuple[Word, ...] = ()
-
-    @property
-    def length_ms(self) -> int:
-        return len(self.request.segment.samples) * 1000 // SAMPLE_RATE_HZ
-
-    @property
-    def audio_frames(self) -> int:
-        frames = len(self.request.segment.samples) // _FRAME_SAMPLES
-        return min(max(_FRAMES_PER_TOKEN_STEP, frames), _MOST_FRAMES)
-
-    @property
-    def compression_ratio(self) -> float:
-        raw = self.text.encode()
-        return len(raw) / len(zlib.compress(raw))
-
-    @property
-    def heard(self) -> HeardText | None:
-        """What a vocabulary may be compared with; None for a partial, or a text that no words stand for."""
-        written = "".join(word.text for word in self.words)
-        if not written or not self.request.final or self.times is None or self.text.lstrip() != written:
-            return None
-        return HeardText(self.words, np.array(self.times.probabilities))
 
 
 class WhisperTranscriber:
@@ -173,6 +144,7 @@ class WhisperTranscriber:
         self._make_tokenizer = Tokenizer
         self._tokenizers: dict[str, Any] = {}
         self._suppressed = list(get_suppressed_tokens(self._tokenizer("ja"), [-1]))
+        self._figures = self._tokens_of_figures(self._tokenizer("ja").eot)
         self._rescorer = None if vocabulary is None else _ready_rescorer(vocabulary)
 
     def transcribe(
@@ -181,7 +153,7 @@ class WhisperTranscriber:
         """Transcribe windows together; see `Transcriber`."""
         try:
             answers: dict[int, Hypothesis] = {}
-            for places in same_language(batch):
+            for places in decoded_together(batch):
                 heard = self._transcribe([batch[place] for place in places], effort)
                 answers.update(zip(places, heard, strict=True))
             return [answers[place] for place in range(len(batch))]
@@ -189,7 +161,7 @@ class WhisperTranscriber:
             raise TranscriptionError(f"expected a hypothesis; {type(failure).__name__} came") from failure
 
     def _transcribe(self, requests: list[TranscriptionRequest], effort: Effort) -> list[Hypothesis]:
-        rows = [_Row(request) for request in requests]
+        rows = [Row(request) for request in requests]
         began_s = time.perf_counter()
         frames = max(self._window_frames(row, effort) for row in rows)
         encoded = self._encode(rows, frames)
@@ -209,29 +181,33 @@ class WhisperTranscriber:
             )
         return self._tokenizers[language]
 
+    def _tokens_of_figures(self, count: int) -> list[int]:
+        """Tokens of text that hold a figure or a Latin letter; the first `count` tokens are of text."""
+        return [token for token in range(count) if _FIGURES.search(self._token_text(token) or "")]
+
     def _detect(self, encoded: Any) -> str:
         """Language of the first window."""
         name: str = self._whisper.model.detect_language(encoded)[0][0][0]
         return name.strip("<|>")
 
-    def _window_frames(self, row: _Row, effort: Effort) -> int:
+    def _window_frames(self, row: Row, effort: Effort) -> int:
         careful = row.request.final and effort is Effort.FULL
         least_ms = self._config.least_final_window_ms if careful else self._config.least_window_ms
         window_ms = max(least_ms, row.length_ms + self._config.margin_ms)
-        return min(window_ms // 10, _MOST_FRAMES)
+        return min(window_ms // 10, MOST_FRAMES)
 
-    def _encode(self, rows: list[_Row], frames: int) -> Any:
+    def _encode(self, rows: list[Row], frames: int) -> Any:
         mels = np.stack([self._spectrogram(row.request.segment.samples, frames) for row in rows])
         return self._whisper.encode(mels)
 
     def _spectrogram(self, samples: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
-        padded = np.zeros(frames * _FRAME_SAMPLES, dtype=np.float32)
+        padded = np.zeros(frames * FRAME_SAMPLES, dtype=np.float32)
         kept = samples[: len(padded)]
         padded[: len(kept)] = kept
         mel = self._whisper.feature_extractor(padded, padding=0)
         return np.ascontiguousarray(mel[:, :frames], dtype=np.float32)
 
-    def _decode(self, rows: list[_Row], encoded: Any, tokenizer: Any, effort: Effort) -> None:
+    def _decode(self, rows: list[Row], encoded: Any, tokenizer: Any, effort: Effort) -> None:
         """Words of each row; a loop is decoded alone, afresh, in the window Whisper was trained on."""
         self._write(rows, encoded, tokenizer, effort)
         most = self._config.retry_compression_ratio
@@ -242,31 +218,22 @@ class WhisperTranscriber:
             for place in whole:
                 self._read_numbers(rows, place, encoded, tokenizer)
         for row in loops:
-            encoded = self._encode([row], _MOST_FRAMES)
+            encoded = self._encode([row], MOST_FRAMES)
             self._write([row], encoded, tokenizer, Effort.FULL)
             self._take_vocabulary([row], [0], encoded, tokenizer)
 
-    def _write(self, rows: list[_Row], encoded: Any, tokenizer: Any, effort: Effort) -> None:
+    def _write(self, rows: list[Row], encoded: Any, tokenizer: Any, effort: Effort) -> None:
         self._generate(rows, encoded, tokenizer, effort)
         self._time_words(rows, encoded, tokenizer)
         for row in rows:
             row.words = self._words(row, tokenizer)
 
-    def _generate(self, rows: list[_Row], encoded: Any, tokenizer: Any, effort: Effort) -> None:
+    def _generate(self, rows: list[Row], encoded: Any, tokenizer: Any, effort: Effort) -> None:
         full = effort is Effort.FULL and all(row.request.final for row in rows)
         starts = [self._prompt(row.request, tokenizer) for row in rows]
         wanted = [self._most_tokens(row) for row in rows]
-        # The recogniser generates at most half of `max_length`, and no more than it leaves after the prompt.
-        most = max(max(2 * count, count + len(start)) for count, start in zip(wanted, starts, strict=True))
-        results = self._model.generate(
-            encoded,
-            starts,
-            beam_size=self._config.beam_size if full else 1,
-            max_length=min(_MOST_TOKENS, most),
-            return_scores=True,
-            return_no_speech_prob=True,
-            suppress_tokens=self._suppressed,
-        )
+        beam_size = self._config.beam_size if full else 1
+        results = self._continued(encoded, starts, wanted, beam_size, self._suppressed)
         for row, count, result in zip(rows, wanted, results, strict=True):
             came = [token for token in result.sequences_ids[0] if token < tokenizer.eot]
             row.tokens = came[:count]
@@ -274,18 +241,33 @@ class WhisperTranscriber:
             row.no_speech_probability = float(result.no_speech_prob)
             row.mean_log_probability = float(result.scores[0]) * len(came) / (len(came) + 1)
 
+    def _continued(
+        self, encoded: Any, starts: list[list[int]], wanted: list[int], beam_size: int, suppressed: list[int]
+    ) -> Any:
+        # The recogniser generates at most half of `max_length`, and no more than it leaves after the prompt.
+        most = max(max(2 * count, count + len(start)) for count, start in zip(wanted, starts, strict=True))
+        return self._model.generate(
+            encoded,
+            starts,
+            beam_size=beam_size,
+            max_length=min(_MOST_TOKENS, most),
+            return_scores=True,
+            return_no_speech_prob=True,
+            suppress_tokens=suppressed,
+        )
+
     def _prompt(self, request: TranscriptionRequest, tokenizer: Any) -> list[int]:
         before: list[int] = []
         if request.prompt:
             before = [tokenizer.sot_prev, *tokenizer.encode(request.prompt)[-_MOST_PROMPT_TOKENS:]]
         return [*before, *tokenizer.sot_sequence, tokenizer.no_timestamps]
 
-    def _most_tokens(self, row: _Row) -> int:
+    def _most_tokens(self, row: Row) -> int:
         config = self._config
         rate = config.final_tokens_per_second if row.request.final else config.tokens_per_second
         return row.length_ms * rate // 1000 + config.tokens_margin
 
-    def _time_words(self, rows: list[_Row], encoded: Any, tokenizer: Any) -> None:
+    def _time_words(self, rows: list[Row], encoded: Any, tokenizer: Any) -> None:
         """Finals, and partials so long that they will soon be cut between two of their words."""
         timed_ms = self._config.timed_partial_ms
         given = [row.tokens if row.request.final or row.length_ms >= timed_ms else [] for row in rows]
@@ -295,12 +277,12 @@ class WhisperTranscriber:
             if tokens:
                 row.times = aligned_times(found)
 
-    def _align(self, rows: list[_Row], tokens: list[list[int]], encoded: Any, tokenizer: Any) -> Any:
+    def _align(self, rows: list[Row], tokens: list[list[int]], encoded: Any, tokenizer: Any) -> Any:
         """Probability and time of each token by the attention weights, as Whisper's own time stamps do it."""
         frames = [row.audio_frames for row in rows]
         return self._model.align(encoded, tokenizer.sot_sequence, tokens, frames)
 
-    def _take_vocabulary(self, rows: list[_Row], places: Sequence[int], encoded: Any, tokenizer: Any) -> None:
+    def _take_vocabulary(self, rows: list[Row], places: Sequence[int], encoded: Any, tokenizer: Any) -> None:
         """Put words of the vocabulary into the rows at `places`, where the audio agrees."""
         if self._rescorer is None or tokenizer.language_code != LANGUAGE:
             return
@@ -316,23 +298,29 @@ class WhisperTranscriber:
         for place, words in zip(order, taken, strict=True):
             rows[place].words = words
 
-    def _read_numbers(self, rows: list[_Row], place: int, encoded: Any, tokenizer: Any) -> None:
-        """Put numbers as they were spoken into a final that holds some."""
+    def _read_numbers(self, rows: list[Row], place: int, encoded: Any, tokenizer: Any) -> None:
+        """Put numbers as they were spoken into a final that holds some: all readings at once, greedily."""
         row = rows[place]
         if not row.request.final or not holds_number(row.text):
             return
-        alone = self._copies(rows, [place], encoded)
-        readings: list[tuple[Word, ...]] = []
-        for prompt in READING_PROMPTS:
-            reading = _Row(replace(row.request, prompt=prompt))
-            self._write([reading], alone, tokenizer, Effort.FULL)
-            readings.append(reading.words)
-            if agree(readings):
-                break
-        row.words = with_numbers(row.words, readings)
+        shown = [tokenizer.encode(text) for text in READING_PROMPTS]
+        most_shown = max(map(len, shown))
+        begin = [*tokenizer.sot_sequence, tokenizer.no_timestamps]
+        # The recogniser takes texts before only where all are equally long.
+        starts = [[tokenizer.sot_prev, *(shown[-1] + each)[-most_shown:], *begin] for each in shown]
+        wanted = [_READING_TOKENS * len(row.tokens) + self._config.tokens_margin] * len(shown)
+        copies = self._copies(rows, [place] * len(shown), encoded)
+        readings = [Row(row.request) for _ in shown]
+        results = self._continued(copies, starts, wanted, 1, [*self._suppressed, *self._figures])
+        for reading, result in zip(readings, results, strict=True):
+            came = [token for token in result.sequences_ids[0] if token < tokenizer.eot]
+            reading.tokens = came[: wanted[0]]
+            reading.text = tokenizer.decode(reading.tokens)
+        self._time_words(readings, copies, tokenizer)
+        row.words = with_numbers(row.words, [self._words(reading, tokenizer) for reading in readings])
 
     def _scores(
-        self, rows: list[_Row], asked: list[tuple[int, str]], encoded: Any, tokenizer: Any
+        self, rows: list[Row], asked: list[tuple[int, str]], encoded: Any, tokenizer: Any
     ) -> list[TextScore]:
         """How probable each text is on the audio of its row."""
         same = [rows[place] for place, _ in asked]
@@ -350,16 +338,16 @@ class WhisperTranscriber:
             for given, found in zip(tokens, self._align(same, tokens, copies, tokenizer), strict=True)
         ]
 
-    def _copies(self, rows: list[_Row], places: list[int], encoded: Any) -> Any:
+    def _copies(self, rows: list[Row], places: list[int], encoded: Any) -> Any:
         """Encoder output with a row for each place, so that no row is aligned for nothing."""
         if places == list(range(len(rows))):
             return encoded
         if encoded.device != "cpu":
             # Encoding again takes a GPU less than the way to our memory and back.
-            return self._encode([rows[place] for place in places], encoded.shape[1] * _FRAMES_PER_TOKEN_STEP)
+            return self._encode([rows[place] for place in places], encoded.shape[1] * FRAMES_PER_TOKEN_STEP)
         return type(encoded).from_array(np.ascontiguousarray(np.asarray(encoded)[places]))
 
-    def _hypothesis(self, row: _Row, language: str, work: WorkTime) -> Hypothesis:
+    def _hypothesis(self, row: Row, language: str, work: WorkTime) -> Hypothesis:
         return Hypothesis(
             words=row.words,
             text="".join(word.text for word in row.words),
@@ -372,7 +360,7 @@ class WhisperTranscriber:
             work=work,
         )
 
-    def _words(self, row: _Row, tokenizer: Any) -> tuple[Word, ...]:
+    def _words(self, row: Row, tokenizer: Any) -> tuple[Word, ...]:
         if not row.text.strip():
             return ()
         texts, groups = tokenizer.split_to_word_tokens([*row.tokens, tokenizer.eot])
@@ -383,14 +371,6 @@ class WhisperTranscriber:
             times = proportional_times(len(row.tokens), row.length_ms, probability)
         segment = row.request.segment
         return words_of(texts[: len(groups)], [len(group) for group in groups], times, segment)
-
-
-def same_language(batch: Sequence[TranscriptionRequest]) -> list[list[int]]:
-    """Places of windows that can be decoded together; one whose language is to be found out is alone."""
-    groups: dict[str | int, list[int]] = {}
-    for place, request in enumerate(batch):
-        groups.setdefault(request.language or place, []).append(place)
-    return list(groups.values())
 
 
 def _ready_rescorer(vocabulary: Vocabulary) -> Rescorer:

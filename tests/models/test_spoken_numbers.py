@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from koemori.models.spoken_numbers import agree, holds_number, with_numbers
+from koemori.models.spoken_numbers import holds_number, with_numbers
 from koemori.models.types import Word
 
 pytestmark = pytest.mark.unit
@@ -86,10 +86,3 @@ def test_an_amount_stays_an_amount() -> None:
 )
 def test_only_what_may_have_been_read_out_is_decoded_again(text: str, holds: bool) -> None:
     assert holds_number(text) is holds
-
-
-def test_two_readings_with_the_same_numbers_need_no_third() -> None:
-    one, other = words("八十の千百十一の二千三百一です"), words("八十の、千百十一の二千三百一でした")
-    assert agree([one, other])
-    assert not agree([one])
-    assert not agree([one, words("八十の千百十一の二千三百です")])

@@ -18,12 +18,13 @@ from koemori.models.catalog import ensure_model
 from koemori.models.errors import TranscriptionError
 from koemori.models.listener import CallListener, ListenerConfig
 from koemori.models.phantom import PhantomGuard
-from koemori.models.ports import Purpose, TranscriptionRequest
+from koemori.models.ports import Effort, Purpose, TranscriptionRequest
 from koemori.models.process_pool import ProcessWorkerPool
 from koemori.models.silero_vad import SileroVad
 from koemori.models.text import character_error_rate
 from koemori.models.types import Partial, Quarantined, SpeechSegment, TranscriptEvent, Utterance
-from koemori.models.whisper import WhisperConfig, WhisperTranscriber, same_language
+from koemori.models.whisper import WhisperConfig, WhisperTranscriber
+from koemori.models.whisper_rows import decoded_together
 from koemori.models.worker_spec import WorkerSpec
 from numpy.typing import NDArray
 
@@ -144,7 +145,20 @@ def test_a_window_whose_language_is_to_be_found_out_shares_it_with_no_other_call
     batch = [
         TranscriptionRequest(segment, Purpose.FINAL, language) for language in ("ja", "", "en", "", "ja")
     ]
-    assert same_language(batch) == [[0, 4], [1], [2], [3]]
+    assert decoded_together(batch) == [[0, 4], [1], [2], [3]]
+
+
+def test_windows_after_different_texts_are_not_decoded_together(
+    corpus: Path, whisper: WhisperTranscriber
+) -> None:
+    audio, _ = read_call(corpus, "c01")
+    segment = SpeechSegment(CUSTOMER, 0, 4000, audio[0, : 4 * 16_000])
+    alone = TranscriptionRequest(segment, Purpose.FINAL)
+    after = replace(alone, prompt="ネットサポートの木村")
+    assert decoded_together([alone, after, alone]) == [[0, 2], [1]]
+    said = [each.text for each in whisper.transcribe([alone, after, alone], Effort.FAST)]
+    singly = [whisper.transcribe([each], Effort.FAST)[0].text for each in (alone, after)]
+    assert said == [*singly, singly[0]]
 
 
 def test_a_final_that_loops_is_decoded_again_in_thirty_seconds(

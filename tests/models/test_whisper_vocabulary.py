@@ -174,3 +174,24 @@ async def test_a_worker_process_hears_the_words_it_was_given(
     finally:
         await pool.aclose()
     assert [(word.heard, word.text) for word in came.words if word.heard] == [("選択期", "洗濯機")]
+
+
+@pytest.mark.parametrize(
+    ("call", "start_s", "end_s", "number"),
+    [("c07", 23.9, 30.0, "90の5555の6607"), ("c13", 15.5, 23.1, "92の101の1113")],
+)
+def test_a_number_that_was_read_out_is_written_as_it_was_spoken(
+    corpus: Path, plain: WhisperTranscriber, call: str, start_s: float, end_s: float, number: str
+) -> None:
+    audio, rate = soundfile.read(corpus / "audio" / f"{call}.flac", dtype="float32")
+    spoken = soxr.resample(audio[int(start_s * rate) : int(end_s * rate), 1], rate, 16_000)
+    segment = SpeechSegment(CUSTOMER, 0, len(spoken) // 16, spoken.astype(np.float32))
+    request = TranscriptionRequest(segment, Purpose.FINAL)
+    full, fast = (plain.transcribe([request], effort)[0] for effort in (Effort.FULL, Effort.FAST))
+    assert number in full.text
+    assert number not in fast.text
+    [taken] = [word for word in full.words if number in word.text]
+    assert taken.heard
+    assert (full.words[0].start_ms, full.words[-1].end_ms) == pytest.approx(
+        (fast.words[0].start_ms, fast.words[-1].end_ms), abs=400
+    )
