@@ -35,6 +35,8 @@ from koemori.server.calls.session import SessionLimits
 from koemori.server.capture import sockets, whip_routes
 from koemori.server.capture.trunks import Trunks
 from koemori.server.config import Settings
+from koemori.server.cti.connections import CtiConnections
+from koemori.server.cti.feed import CtiFeed
 from koemori.server.db.call_store import CallRecords, DatabaseCallStore
 from koemori.server.db.engine import Database
 from koemori.server.db.repositories import playbooks
@@ -137,8 +139,12 @@ async def _joined(
     live = LiveCalls(ports, bus, metrics, limits)
     await asyncio.to_thread(pipeline.playbooks.keep_with, partial(_keep_playbook, database))
     watch = _watch_playbook(pipeline.playbooks, settings)
+    bells = Bells()
+    cti = CtiFeed(database, live, bus, bells, settings.cti.agents, settings.cti.request_key())
+    listening = CtiConnections(cti, settings.cti.ami)
     trunks = await Trunks.open(settings.trunks, live, metrics, settings.server.public_url)
     try:
+        listening.start()
         yield Services(
             settings=settings,
             database=database,
@@ -151,7 +157,8 @@ async def _joined(
             bus=bus,
             live=live,
             trunks=trunks,
-            bells=Bells(),
+            cti=cti,
+            bells=bells,
             playbooks=pipeline.playbooks,
             queues=QueueFeed(database, _thresholds(settings)),
             archive=LocalRecordingStore(archive_dir),
@@ -161,6 +168,7 @@ async def _joined(
         if watch is not None:
             watch.cancel()
             await asyncio.wait({watch})
+        await listening.aclose()
         await live.drain(SHUTDOWN)
         await trunks.aclose()
         await bus.aclose()

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from koemori.audio.errors import KoemoriError
 from koemori.server.capture.settings import TrunkConfig
+from koemori.server.cti.ami_settings import AmiSettings
 from koemori.server.model_settings import (
     DiarizationSettings,
     ModelSettings,
@@ -41,7 +42,7 @@ OTHER_VARIABLES = frozenset(
     }
 )
 """Variables that are no settings: the file's name, and those of the test suite and the model catalogue."""
-_ENV_ONLY = frozenset({"token", "auth_token", "api_key", "client_secret", "password"})
+_ENV_ONLY = frozenset({"token", "auth_token", "api_key", "client_secret", "password", "signing_key"})
 MEDIA_TRUNK = "media"
 """The trunk that is always there: `/ingest/media`, for the demo and whoever this machine runs."""
 
@@ -163,10 +164,21 @@ class QueueSettings(Section):
 
 
 class CtiSettings(Section):
-    """Who may post operational events; without a token only peers on loopback may."""
+    """Who may post operational events; without token and signing key only peers on loopback may."""
 
     token_file: Path | None = None
     token: SecretStr | None = None
+    signing_key_file: Path | None = None
+    """Key of signed requests, taken instead of the token."""
+    signing_key: SecretStr | None = None
+    agents: dict[str, str] = Field(default_factory=dict)
+    """What phone systems call an agent → user name; other names are taken for user names."""
+    ami: dict[str, AmiSettings] = Field(default_factory=dict)
+    """Asterisk managers to listen to, by a name of one's own."""
+
+    def request_key(self) -> str | None:
+        """The key that signs requests, if one is configured."""
+        return read_secret("cti", "signing_key", self.signing_key, self.signing_key_file)
 
     def bearer_token(self) -> str | None:
         """The token a peer must present, if one is configured."""

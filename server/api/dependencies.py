@@ -26,6 +26,7 @@ from koemori.server.bells import Bells
 from koemori.server.bus import EventBus
 from koemori.server.capture.trunks import Trunks
 from koemori.server.config import Settings
+from koemori.server.cti.feed import CtiFeed
 from koemori.server.db.engine import Database
 from koemori.server.db.repositories import calls, recordings
 from koemori.server.db.repositories.calls import CallView
@@ -72,6 +73,7 @@ class Services:
     bus: EventBus
     live: LiveCalls
     trunks: Trunks
+    cti: CtiFeed
     bells: Bells
     playbooks: Playbooks
     queues: QueueFeed

@@ -27,6 +27,8 @@ STATUS: Mapping[str, HTTPStatus] = {
     "not-signed-in": HTTPStatus.UNAUTHORIZED,
     "sign-in-failed": HTTPStatus.UNAUTHORIZED,
     "token-invalid": HTTPStatus.UNAUTHORIZED,
+    "signature-invalid": HTTPStatus.UNAUTHORIZED,
+    "mapper-unknown": HTTPStatus.NOT_FOUND,
     "too-many-attempts": HTTPStatus.TOO_MANY_REQUESTS,
     "origin-refused": HTTPStatus.FORBIDDEN,
     "not-allowed": HTTPStatus.FORBIDDEN,

@@ -14,6 +14,8 @@ _API = "/api/"
 _MACHINE_PATHS = frozenset({"/api/v1/events"})
 """Unsafe operations that never act on a cookie, so that no web page can misuse one."""
 
+_MACHINE_PREFIX = "/api/v1/events/"
+
 _ORIGIN_REFUSED = (
     "This request must come from the service's own page; behind another address than loopback,"
     " that is server.public_url of the settings."
@@ -95,7 +97,7 @@ class OriginGuard:
     def _refuses(self, scope: Scope) -> bool:
         if scope["method"] in _SAFE_METHODS or not scope["path"].startswith(_API):
             return False
-        if scope["path"] in _MACHINE_PATHS:
+        if scope["path"] in _MACHINE_PATHS or scope["path"].startswith(_MACHINE_PREFIX):
             return False
         return not self._origins.allows(Headers(scope=scope).get("origin"), scope)
 

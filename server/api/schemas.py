@@ -347,6 +347,13 @@ class EventReceipt(_Answer):
     duplicate: bool = Field(description="This source sent this event_id before; nothing was stored.")
 
 
+class MappedReceipt(_Answer):
+    """What became of events in a phone system's own words; both 0 when they say nothing that is kept."""
+
+    accepted: int
+    duplicates: int
+
+
 class QueueFigures(_Answer):
     """How one queue is doing; a share is null while it has nothing to divide by."""
 

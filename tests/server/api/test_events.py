@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from koemori.server.cti.signing import sign
 from koemori.server.db.tables import CallerKeyRow
 
 from tests.fakes.office import Office, open_office
@@ -159,3 +162,74 @@ def test_the_board_lists_live_calls_worst_first(office: Office) -> None:
     office.call("agent2")
     board = office.browser("boss").get("/api/v1/wallboard").json()
     assert [call["call_id"] for call in board["calls"]] == [rough, calm]
+
+
+def signed(office: Office, body: bytes, headers: dict[str, str]) -> Any:
+    return office.client.post(
+        "/api/v1/events", content=body, headers={"Content-Type": "application/json", **headers}
+    )
+
+
+def test_a_signed_event_is_taken_once_and_a_changed_one_never(tmp_path: Path) -> None:
+    key_file = tmp_path / "cti.key"
+    key_file.write_text("geheim\n", encoding="utf-8")
+    with open_office(tmp_path, cti={"signing_key_file": key_file}) as office:
+        body = json.dumps(event("e1", "queue.joined", queue="claims")).encode()
+        headers = sign("geheim", body, int(time.time()))
+        assert signed(office, body, headers).status_code == 202
+        old = sign("geheim", body, int(time.time()) - 3600)
+        for again, proof in ((body, headers), (body + b" ", headers), (body, old), (body, {})):
+            answer = signed(office, again, proof)
+            assert (answer.status_code, answer.json()["code"]) == (401, "signature-invalid")
+        counted = office.client.get("/metrics").text
+        assert 'koemori_ingest_errors_total{code="events-signature-invalid"} 4.0' in counted
+
+
+def test_events_in_a_systems_own_words_are_mapped(office: Office) -> None:
+    body = {
+        "id": "1",
+        "time": datetime.now(UTC).isoformat(),
+        "detail": {
+            "eventType": "QUEUED",
+            "channel": "VOICE",
+            "contactId": "c-1",
+            "queueInfo": {"queueArn": "arn:aws:connect:x:1:instance/2/queue/claims"},
+        },
+    }
+    for expected in ({"accepted": 1, "duplicates": 0}, {"accepted": 0, "duplicates": 1}):
+        answer = office.client.post(
+            "/api/v1/events/amazon-connect", json=body, headers={"Origin": "https://elsewhere.example"}
+        )
+        assert answer.status_code == 401
+        answer = office.client.post("/api/v1/events/amazon-connect", json=body)
+        assert (answer.status_code, answer.json()) == (202, expected)
+    board = office.browser("boss").get("/api/v1/wallboard").json()
+    assert [(queue["queue"], queue["waiting"]) for queue in board["queues"]] == [("claims", 1)]
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "status", "code"),
+    [
+        ("unknown", {}, 404, "mapper-unknown"),
+        ("genesys", "text", 422, "request-invalid"),
+        ("genesys", [{}] * 101, 422, "request-invalid"),
+        (
+            "amazon-connect",
+            {"detail": {"eventType": "QUEUED", "channel": "VOICE"}},
+            422,
+            "request-invalid",
+        ),
+    ],
+)
+def test_what_no_mapper_can_read_is_refused(
+    office: Office, name: str, body: Any, status: int, code: str
+) -> None:
+    answer = office.client.post(f"/api/v1/events/{name}", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def test_a_body_that_is_too_large_is_refused(office: Office) -> None:
+    answer = post(office, event("e1", "queue.joined", raw={"x": "y" * 70_000}))
+    assert (answer.status_code, answer.json()["code"]) == (413, "body-too-large")
+    answer = post(office, event("e1", "queue.joined", raw={"x": "y" * 40_000}))
+    assert (answer.status_code, answer.json()["code"]) == (422, "request-invalid")

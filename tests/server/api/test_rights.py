@@ -54,6 +54,7 @@ ALLOWED: dict[str, set[str]] = {
     "reloadPlaybook": {BOSS},
     "getAlertRule": {OWNER, BOSS, COUNSEL},
     "postEvent": ANYBODY,
+    "postMappedEvents": ANYBODY,
     "getHealth": ANYBODY,
 }
 """Who gets past the door on an ended call of agent1 that was recorded."""
@@ -62,6 +63,7 @@ LIVE_REFUSALS = {"getCall", "listCallEvents", "getTranscript", "getCase"}
 """What legal may do with a call only when it is over."""
 
 BODIES: dict[str, dict[str, Any]] = {
+    "postMappedEvents": {"id": "1"},
     "editCase": {"values": {"demand": "返金"}},
     "verifyRecording": {"purpose": "確認"},
     "createAccess": {"purpose": "確認"},
@@ -86,6 +88,7 @@ class Scene:
             access_id="01ABC",
             alert_id="a-1",
             rule_id="threat.kill",
+            mapper="genesys",
         )
         (method,) = route.methods
         body = BODIES.get(str(route.operation_id))
