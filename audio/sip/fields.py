@@ -12,7 +12,6 @@ from types import MappingProxyType
 
 from koemori.audio.errors import SipError
 
-_NOTHING: Mapping[str, str] = MappingProxyType({})
 _VIA = re.compile(r"SIP\s*/\s*2\.0\s*/\s*([A-Za-z0-9\-]+)\s+([^;,\s]+)\s*((?:;.*)?)\Z", re.IGNORECASE)
 _CSEQ = re.compile(r"([0-9]{1,10})\s+([A-Za-z0-9\-.!%*_+`'~]+)\Z")
 _HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[^:\[\]]+)(?::([0-9]{1,5}))?\Z")
@@ -26,7 +25,7 @@ class Address:
 
     uri: str = field(repr=False)
     display: str = field(default="", repr=False)
-    parameters: Mapping[str, str] = _NOTHING
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ class Via:
     transport: str
     host: str
     port: int | None
-    parameters: Mapping[str, str] = _NOTHING
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def sent_by(self) -> str:

@@ -1,0 +1,252 @@
+"""SIP over UDP, TCP and TLS: who may send, how much, and where answers go."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import cast
+
+from koemori.audio.errors import KoemoriError, SipError
+from koemori.audio.sip.flow import Flow, Send
+from koemori.audio.sip.framing import Ping, StreamFramer, TooLong
+from koemori.audio.sip.message import Message, MessageLimits, Request, parse_message
+from koemori.audio.sip.responses import make_response
+from koemori.audio.sip.transaction import received_by
+
+logger = logging.getLogger(__name__)
+
+_SOURCES = 1_000
+_CONNECTIONS = 500
+_CONNECTIONS_PER_SOURCE = 50
+_HALF_MESSAGE_S = 10.0
+_MOST_UNSENT_BYTES = 1_048_576
+
+
+class SipListenError(KoemoriError):
+    """An address or a certificate that SIP cannot be taken with."""
+
+    code = "sip-listen"
+
+    def __init__(self, transport: str, port: int, came: str) -> None:
+        super().__init__(f"SIP over {transport}: expected to listen at port {port}; got {came}")
+
+
+@dataclass(slots=True)
+class SourceBudget:
+    """Requests per second of each source, with bursts of two seconds."""
+
+    per_s: float
+    _left: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict)
+
+    def take(self, host: str, now_s: float) -> bool:
+        """Whether one more message of this host may be read."""
+        left, at_s = self._left.pop(host, (2 * self.per_s, now_s))
+        left = min(2 * self.per_s, left + (now_s - at_s) * self.per_s)
+        self._left[host] = (max(left - 1, 0.0), now_s)
+        while len(self._left) > _SOURCES:
+            self._left.popitem(last=False)
+        return left >= 1
+
+
+@dataclass(slots=True, eq=False)
+class SipSockets:
+    """All sockets of one trunk.
+
+    Attributes:
+        allows: Whether a host may send at all.
+        taken: Takes a message; returns what is to be sent.
+        lost: Told when a connection is gone.
+        refuse: Counts a refusal.
+        budget: See `SourceBudget`.
+        limits: See `MessageLimits`.
+    """
+
+    allows: Callable[[str], bool]
+    taken: Callable[[Message, Flow], list[Send]]
+    lost: Callable[[Flow], None]
+    refuse: Callable[[str], None]
+    budget: SourceBudget
+    limits: MessageLimits = field(default_factory=MessageLimits)
+    _udp: asyncio.DatagramTransport | None = None
+    _servers: list[asyncio.Server] = field(default_factory=list)
+    _connections: dict[int, _Connection] = field(default_factory=dict)
+    _next: int = 1
+
+    async def listen(self, host: str, transport: str, port: int, tls: ssl.SSLContext | None = None) -> None:
+        """Open one socket.
+
+        Raises:
+            SipListenError: It cannot be opened.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            if transport == "udp":
+                self._udp, _ = await loop.create_datagram_endpoint(
+                    lambda: _Datagrams(self), local_addr=(host, port)
+                )
+            else:
+                name = transport.upper()
+                server = await loop.create_server(
+                    lambda: _Connection(self, name), host, port, ssl=tls, backlog=128
+                )
+                self._servers.append(server)
+        except OSError as error:
+            raise SipListenError(transport, port, error.strerror or type(error).__name__) from error
+
+    def send(self, sends: list[Send]) -> None:
+        """Send; what has no way any more is dropped, as a network would."""
+        for each in sends:
+            if each.flow.transport == "UDP":
+                if self._udp is not None and not self._udp.is_closing():
+                    self._udp.sendto(each.message, (each.flow.host, each.flow.port))
+                continue
+            connection = self._connections.get(each.flow.connection)
+            if connection is not None:
+                connection.write(each.message)
+
+    async def aclose(self) -> None:
+        """Close everything."""
+        for server in self._servers:
+            server.close()
+        for connection in tuple(self._connections.values()):
+            connection.close()
+        if self._udp is not None:
+            self._udp.close()
+        self._servers.clear()
+        await asyncio.sleep(0)
+
+    def datagram(self, datagram: bytes, host: str, port: int) -> None:
+        """Take one datagram."""
+        if not self.allows(host):
+            self.refuse("not-allowed")
+        elif datagram.strip(b"\r\n\0"):
+            if not self.budget.take(host, asyncio.get_running_loop().time()):
+                self.refuse("too-many-requests")
+                return
+            try:
+                message = parse_message(datagram, self.limits)
+            except SipError as error:
+                self.refuse("not-understood")
+                logger.warning(
+                    "SIP datagram not used", extra={"expected": error.expected, "came": error.came}
+                )
+                return
+            self.send(self.taken(message, Flow("UDP", host, port)))
+
+    def admit(self, connection: _Connection, host: str) -> int | None:
+        """A number for a new connection; None refuses it."""
+        code = None
+        if not self.allows(host):
+            code = "not-allowed"
+        elif len(self._connections) >= _CONNECTIONS or (
+            sum(each.host == host for each in self._connections.values()) >= _CONNECTIONS_PER_SOURCE
+        ):
+            code = "too-many-connections"
+        if code is not None:
+            self.refuse(code)
+            return None
+        number, self._next = self._next, self._next + 1
+        self._connections[number] = connection
+        return number
+
+    def gone(self, number: int) -> None:
+        """A connection is closed."""
+        self._connections.pop(number, None)
+
+
+class _Datagrams(asyncio.DatagramProtocol):
+    def __init__(self, sockets: SipSockets) -> None:
+        self._sockets = sockets
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self._sockets.datagram(data, addr[0].partition("%")[0], addr[1])
+
+
+class _Connection(asyncio.Protocol):
+    """One TCP or TLS connection."""
+
+    def __init__(self, sockets: SipSockets, transport: str) -> None:
+        self.host = ""
+        self._sockets = sockets
+        self._kind = transport
+        self._framer = StreamFramer(sockets.limits)
+        self._transport: asyncio.Transport | None = None
+        self._flow: Flow | None = None
+        self._waiting: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        peer = transport.get_extra_info("peername") or ("", 0)
+        self.host = str(peer[0]).partition("%")[0]
+        number = self._sockets.admit(self, self.host)
+        if number is None:
+            self._transport.abort()
+            return
+        self._flow = Flow(self._kind, self.host, int(peer[1]), number)
+
+    def data_received(self, data: bytes) -> None:
+        if self._flow is None:
+            return
+        try:
+            items = self._framer.push(data)
+        except SipError as error:
+            self._sockets.refuse("not-understood")
+            logger.warning("SIP stream not used", extra={"expected": error.expected, "came": error.came})
+            self.close()
+            return
+        for item in items:
+            self._take(item, self._flow)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+        if self._flow is not None:
+            self._sockets.gone(self._flow.connection)
+            self._sockets.lost(self._flow)
+
+    def write(self, message: bytes) -> None:
+        """Send, unless the peer reads nothing."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        if self._transport.get_write_buffer_size() > _MOST_UNSENT_BYTES:
+            self._transport.abort()
+            return
+        self._transport.write(message)
+
+    def close(self) -> None:
+        """Close after what has been written."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def _take(self, item: Message | Ping | TooLong, flow: Flow) -> None:
+        if isinstance(item, Ping):
+            self.write(b"\r\n")
+        elif isinstance(item, TooLong):
+            self._sockets.refuse("too-large")
+            if isinstance(item.head, Request):
+                self._answer_too_long(item.head, flow)
+            self.close()
+        elif not self._sockets.budget.take(flow.host, asyncio.get_running_loop().time()):
+            self._sockets.refuse("too-many-requests")
+        else:
+            self._sockets.send(self._sockets.taken(item, flow))
+
+    def _answer_too_long(self, request: Request, flow: Flow) -> None:
+        try:
+            self.write(make_response(received_by(request, flow), 413, "").to_bytes())
+        except SipError:
+            return
+
+    def _watch(self) -> None:
+        """Give a message that has begun some seconds to come whole."""
+        if self._framer.idle:
+            if self._waiting is not None:
+                self._waiting.cancel()
+                self._waiting = None
+        elif self._waiting is None:
+            self._waiting = asyncio.get_running_loop().call_later(_HALF_MESSAGE_S, self.close)
