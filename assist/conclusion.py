@@ -42,8 +42,27 @@ ADMITS: Final = re.compile(
     "(?:私ども|こちら|当社|弊社|当院|当店|当方|塾|店|職員|担当(?:者)?|係員|作業員)の.{0,12}(?:手違い|誤り|ミス|忘れ|不手際|落ち度|確認不足|間違い)|(?:手違い|不手際|入力誤り|登録漏れ|手配漏れ|[一-龥ぁ-ん]け?忘れ)(?:で(?:ござい|す|した)|が(?:ござい|あり))"
 )
 _ADVISES: Final = re.compile(
-    r"(?:いただければ|いただけましたら|(?:いただく|ます|する|押す|せる|しない)と、|でしたら).{2,40}(?:ます|です)|(?:ことが|は)できます|承れます|いただけます|なさってください|してください|入って(?:い|おり)ます|になります"
+    r"(?:いただければ|いただけましたら|(?:いただく|ます|する|押す|せる|しない)と、|でしたら).{2,40}(?:ます|です)|(?:ことが|は)できます|承れます|いただけます|なさってください|してください|入って(?:い|おり)ます|になります|が(?:必要|要り|いり)(?:です|でござい|ます)"
 )
+_SEND_OR_DO: Final = re.compile(
+    r"(?:を|に|から|まで|で|も)(?:、)?[^、。]{0,10}?(?:お|ご)[一-龥ぁ-ん]{1,6}ください|(?:て|で)(?:から)?(?:お|ご)[一-龥ぁ-ん]{1,6}ください"
+)
+_ASKS_CALLER: Final = re.compile(
+    "お?聞かせ|お?教え|お知らせ|お?申し付け|お?伝え|お?確かめ|お待ち|お?控え|ご了承|ご理解|ご容赦|お許し"
+)
+_GENERIC: Final = re.compile(
+    r"^(?:この(?:場|お?電話)|今の(?:時点|段階)|現(?:時点|段階)|こちら|お?電話|そちら|それ|ご?要望|ご?要求|ご?意向|お話|お気持ち)(?:で)?$"
+)
+_TOPIC: Final = re.compile(r"(?P<what>[^、。]{2,20}?)に(?:つきまして|関しまして|ついて)(?:は|も)")
+_HELD: Final = re.compile(
+    r"(?P<what>[^、。]{2,20}?)に(?:つきまして|関しまして|ついて)(?:は|も)[^。]{0,40}?(?:確認|調べ|調査|分か|確かめ|伺)[^。]{0,20}(?:お答え|お返事|ご?回答|ご?連絡|ご?案内|ご?報告|判断)"
+)
+"""「治療費につきましては、原因が分かりましたところでお返事いたします」: neither granted nor refused."""
+_UNDER_WAY: Final = re.compile(
+    r"(?:照会|調査|調べ|確認|手配|探し|問い合わせ)(?!書|番)[^。]{0,8}て(?:おり|い)ます"
+)
+"""「控えは撮影会社に照会をかけております」: what is being done."""
+_KIND: Final = re.compile("([^「」、]{2,10})「")
 _NO_ADVICE: Final = re.compile(
     "番号|お名前|お待ち|かね|ません|終了|続|よろしければ|通報|おやめ|お控え|お電話を|切ら"
 )
@@ -81,6 +100,8 @@ class ConclusionWriter:
     def __init__(self, playbook: Playbook) -> None:
         self._steps = {step.id: step for step in playbook.ladder.steps}
         self._refused: list[str] = []
+        self._held: list[str] = []
+        self._under_way = ""
         self._done: list[str] = []
         self._warnings = 0
         self._escalated = False
@@ -137,13 +158,15 @@ class ConclusionWriter:
         if self._summary:
             parts.append(self._summary)
         if self._refused and not self._summary:
-            parts.append(f"{'、'.join(self._refused[:2])}は断り")
+            parts.append(f"{'、'.join(self._refused[:3])}は断り")
+        if self._held:
+            parts.append("、".join(self._held[-2:]))
         if self._done:
             parts.append("、".join(self._done[-2:]))
         if self._admitted and self._admitted not in self._done:
             parts.append(f"{self._admitted}と認めた")
         if self._advised and (state is EndState.NOT_COMPLAINT or not promises):
-            parts.append(f"{'、'.join(self._advised[-2:])}と案内")
+            parts.append(f"{'、'.join(self._advised[-3:])}と案内")
         if any(
             isinstance(item, Alert) and item.category is Category.PREMATURE_LIABILITY for item in findings
         ):
@@ -156,25 +179,29 @@ class ConclusionWriter:
             parts.append("、".join(promises))
         if state is EndState.NOT_COMPLAINT and demand:
             parts.insert(0, f"{demand}のご用件に対応")
-        parts.append(self._ending(state, findings, duration_ms, waiting=bool(promises)))
+        parts.append(self._ending(state, findings, duration_ms, demand, waiting=bool(promises)))
         return "。".join(part for part in parts if part)
 
     def _ending(
-        self, state: EndState, findings: Sequence[Finding], duration_ms: int, *, waiting: bool
+        self,
+        state: EndState,
+        findings: Sequence[Finding],
+        duration_ms: int,
+        demand: str,
+        *,
+        waiting: bool,
     ) -> str:
         match state:
             case EndState.RESOLVED_AGREED:
                 return f"{self._accepted}で納得" if self._accepted else "納得"
             case EndState.WITHDRAWN:
-                return (
-                    f"「{self._explained}」と判明し申し出を取り下げ"
-                    if self._explained
-                    else "申し出を取り下げ"
-                )
+                kind = _KIND.match(demand)
+                wish = f"{kind.group(1)}の申し出を取り下げ" if kind else "申し出を取り下げ"
+                return f"「{self._explained}」と判明し{wish}" if self._explained else wish
             case EndState.UNRESOLVED_AGREED:
                 return "納得されないまま終了に同意、回答待ち" if waiting else "納得されないまま終了に同意"
             case EndState.UNRESOLVED_PENDING:
-                return "回答待ち、確認中"
+                return f"{self._under_way}。回答待ち、確認中" if self._under_way else "回答待ち、確認中"
             case EndState.UNRESOLVED_TERMINATED:
                 long = "30分超過、" if duration_ms >= _LONG_MS else ""
                 return f"{long}{_labels(findings)}{self._warned()}終話"
@@ -189,7 +216,8 @@ class ConclusionWriter:
         """Note an admission, and what the customer was told to do or may have."""
         if ADMITS.search(text) and not question:
             self._admitted = trimmed(text)
-        if not question and not _NO_ADVICE.search(text) and _ADVISES.search(text):
+        bids = _SEND_OR_DO.search(text) and not _ASKS_CALLER.search(text) and _weight(text) >= _FULL
+        if not question and not _NO_ADVICE.search(text) and (bids or _ADVISES.search(text)):
             _add(self._advised, trimmed(text))
 
     def _from_agent(self, heard: Heard) -> None:
@@ -202,6 +230,11 @@ class ConclusionWriter:
             refused = _REFUSED.search(clause.text)
             if refused and not re.search("続|対応|これ以上", refused.group("what")):
                 _add(self._refused, _refused_what(refused.group("what"), clause.text, before))
+            held = None if refused or clause.question else _HELD.search(clause.text)
+            if held:
+                _add(self._held, f"{trimmed(held.group('what'))}は確認後に回答")
+            if _UNDER_WAY.search(clause.text) and not clause.question:
+                self._under_way = trimmed(clause.text)
             before = clause.text
             folded = fold(clause.text).text
             self._note_advice(clause.text, question=clause.question)
@@ -221,7 +254,8 @@ class ConclusionWriter:
             if accepted:
                 self._accepted = trimmed(accepted.group("what"))
             found = _EXPLAINED.search(clause.text) or _FOUND_OUT.search(clause.text)
-            if found and (_weight(clause.text) >= min(_FULL, _weight(self._explained))):
+            known = _weight(self._explained)
+            if found and (_weight(clause.text) >= known or known < _FULL):
                 self._explained = trimmed(clause.text)
         self._agreed |= bool(_AGREED.search(heard.text))
 
@@ -233,6 +267,9 @@ class ConclusionWriter:
 def _refused_what(what: str, clause: str, before: str) -> str:
     """「職員個人の情報でございますので、お答えいたしかねます」: of what, where the act alone is named."""
     short = trimmed(_HARDLY.sub("", what) or what)
+    topic = _TOPIC.search(clause)
+    if _GENERIC.match(short):
+        return topic.group("what") if topic else ""
     if not _ACT_ALONE.match(short):
         return short
     reason = re.search(r"([^、。]{2,20}?)(?:でござい|です|に関する|につきまして|の)", f"{before}。{clause}")

@@ -18,6 +18,8 @@ _INTRODUCES: Final = re.compile("と申し|いう(?:者|もん)|と言います|
 _LONGEST: Final = 80
 """Characters of the customer's own words; more is a transcript."""
 _TURNS: Final = 6
+_NEW_WORDS: Final = 2
+_GUESSES: Final = re.compile("おそらく|たぶん|多分|かもしれ|はず|絶対")
 _DIGITS: Final = 4
 _ASKED_WITH_MATTER: Final = 4
 _EARLY_TURNS: Final = 4
@@ -78,14 +80,28 @@ class AboutExtractor:
 
     def _from_agent(self, heard: Heard) -> list[FieldProposal]:
         part = restated(heard.text)
-        if part is None or self._read_back:
+        if part is None:
             return []
+        if self._read_back:
+            return self._read_back_again(part, heard)
         known = _content("、".join(self._said))
         if self._said and (not _content(part) - known or not self._belongs(part, known)):
             return []
         if not self._said and not _MATTER.search(part):
             return []
         self._read_back = part
+        return self._propose(heard, 0.7)
+
+    def _read_back_again(self, part: str, heard: Heard) -> list[FieldProposal]:
+        """A second read-back early in the call, when it tells of the trouble what was not known."""
+        known = _content("、".join([*self._said, self._read_back]))
+        text = fold(part).text
+        late = self._turns > _TURNS or len(self._read_back) + len(part) > _LONGEST
+        if late or _GUESSES.search(part) or len(_content(part) - known) < _NEW_WORDS:
+            return []
+        if not any(pattern.search(text) for pattern in self._trouble):
+            return []
+        self._read_back = f"{self._read_back}、{part}"
         return self._propose(heard, 0.7)
 
     def _belongs(self, part: str, known: set[str]) -> bool:

@@ -46,12 +46,29 @@ _ACCEPTS: Final = re.compile(
     "(?:なら|でしたら|だったら|やったら|ば)(?:もう)?(?:それで)?(?:いい|大丈夫|結構|構|ええ|十分|文句|安心)"
 )
 _PAST: Final = re.compile("(?:た|だ|でした|ました)(?:んです|の|よ|わ|ね|けど)*$")
+_ANSWERED_TO: Final = re.compile(
+    r"(?P<what>[^、。]{2,18}?)(?:に(?:つきまして|関しまして|ついて)(?:は|も)|(?:は|を)(?=お断り|お受け|いたしかね)|のお?(?:求め|要望|希望)(?:に|は))"
+    r"[^。]{0,40}?(?:お答え|お返事|ご?回答|お断り|お受け|かね|できません|ご用意|ご案内)"
+)
+"""「ご返金につきましては…お答えいたしかねます」: the agent's answer names what was asked for."""
+_TOLD_OTHERS: Final = re.compile(
+    r"広め|拡散|晒|さら(?:す|して)|ばら[まい撒]|書き込|投稿|流して|言いふら|触れ回|かけて(?:こい|来い)|覚悟|見てろ"
+)
+"""What a threat does with others is no wish towards the firm."""
+_AMOUNT_ALONE: Final = re.compile(
+    r"(?:[一-龥々]{1,6}(?:代|料|費|金)?(?:は|で|、)?)?(?:[0-9一二三四五六七八九十百千]+(?:万|千|円|億))+(?:だ|や|です|よ|で)*"
+)
+_ENDS_ASKING: Final = re.compile("(?<!ちゃっ)(?<!じゃっ)(?<![かだなよとろ]っ)[てで]$")
+_SCOLDS: Final = re.compile(
+    r"^(?:うるせえ|うるさい|おい|だから|だったら|ほな|ほんなら|じゃあ?|ねえ|とにかく|もう|いいから|で)(?:、|。|\s)+"
+)
 _WAIVED: Final = re.compile(
     r"(?P<what>[^、。]{2,14}?)(?:なんか|なんて|の件)?(?:は|も)(?:もう|別に)?(?:いい(?:です|よ|わ|から|や|$)|いらない|いらねえ|いりません|要りません|結構です|いらん|ええわ|必要ない)"
 )
 """「もう交換はいいですから」, 「謝りに来るのはいいです」: what is no longer asked for."""
 _LONGEST: Final = 48
 """Characters of two wordings of one kind of demand."""
+_ALL_OF_IT: Final = re.compile("全額|全部|丸ごと|まるまる|一円残らず|そっくり")
 _DIGITS: Final = 4
 _LEAST_SCORE: Final = 2
 _ANSWER_SCORE: Final = 3
@@ -71,10 +88,12 @@ class _Demand:
     @property
     def strength(self) -> tuple[bool, int, int]:
         """A named amount beats any form of words."""
-        return (bool(_AMOUNT.search(self.text)), self.score, len(self.text))
+        named = _AMOUNT.search(self.text) or _ALL_OF_IT.search(self.text)
+        return (bool(named), self.score, len(self.text))
 
     def shown(self) -> str:
-        return f"{self.kind}「{self.text}」" if self.kind else self.text
+        whole = "全額" if self.kind == "返金" and _ALL_OF_IT.search(self.text) else ""
+        return f"{whole}{self.kind}「{self.text}」" if self.kind else self.text
 
 
 class DemandExtractor:
@@ -106,12 +125,14 @@ class DemandExtractor:
             for clause in clauses_of(heard.text)
         )
         for clause in clauses_of(heard.text):
-            short = trimmed(clause.text)
+            short = _SCOLDS.sub("", trimmed(clause.text))
             spoken = fold(clause.text).text
             self._note_matter(clause.text)
             if any(pattern.search(spoken) for pattern in self._trivial) or _tells_numbers(spoken):
                 continue
-            if _WAIVED.search(clause.text) or _ACCEPTS.search(spoken):
+            if _WAIVED.search(clause.text) or _ACCEPTS.search(spoken) or _TOLD_OTHERS.search(spoken):
+                continue
+            if self._is_amount_of_last(short, heard.utterance_id):
                 continue
             score = self._score(short, asked and not plain, clause.question, clause.text)
             if score > 0:
@@ -125,7 +146,26 @@ class DemandExtractor:
             if wished is not None and not clause.question:
                 short = trimmed(wished.group("what").rsplit("、", 1)[-1])
                 self._keep(self._demand(short, _ANSWER_SCORE, heard.utterance_id))
+            answered = _ANSWERED_TO.search(clause.text)
+            if answered is not None and not clause.question:
+                self._answered(trimmed(answered.group("what")), heard.utterance_id)
         return self._proposed()
+
+    def _answered(self, what: str, utterance_id: str) -> None:
+        """The agent's answer confirms the demand it is the answer to, and names it more plainly."""
+        demand = self._demand(what, _LEAST_SCORE, utterance_id)
+        if not self._found or not demand.weight or len(demand.content) > _FULL:
+            return
+        for place, old in enumerate(self._found):
+            if (old.kind and old.kind == demand.kind) or _alike(demand, old):
+                fuller = demand.content - old.content and len(old.text) + len(what) <= _LONGEST
+                text = f"{old.text}、{what}" if fuller else old.text
+                self._found[place] = replace(
+                    old, text=text, score=old.score + 1, content=old.content | demand.content
+                )
+                return
+        if demand.kind:
+            self._found.append(demand)
 
     def _waive(self, text: str) -> None:
         for match in _WAIVED.finditer(text):
@@ -143,6 +183,14 @@ class DemandExtractor:
         if not self._matter and any(pattern.search(fold(text).text) for pattern in self._trouble):
             matter = _MATTER.search(text)
             self._matter = matter.group(1) if matter else ""
+
+    def _is_amount_of_last(self, short: str, utterance_id: str) -> bool:
+        """「全額返して。四十万。」: how much, said after what."""
+        last = self._found[-1] if self._found else None
+        if last is None or last.utterance_id != utterance_id or not _AMOUNT_ALONE.fullmatch(short):
+            return False
+        self._found[-1] = replace(last, text=f"{last.text}({_AMOUNT.sub(_in_digits, short)})")
+        return True
 
     def _proposed(self) -> list[FieldProposal]:
         if not self._found:
@@ -175,6 +223,8 @@ class DemandExtractor:
         objects = sum(bool(pattern.search(text)) for pattern in self._objects)
         score = 3 * ordered + 2 * wished + min(objects, 2) * (ordered or wished)
         kind = self._kind(text)
+        if not score and kind and _ENDS_ASKING.search(text):
+            score = _LEAST_SCORE + min(objects, 1)
         if (
             asked
             and not question
@@ -228,7 +278,9 @@ def _adds(demand: _Demand, old: _Demand) -> bool:
 
 
 def _with_amount(demand: _Demand, old: _Demand) -> _Demand:
-    """「誠意を見せろ」 and then 「30万だ」: what, and how much."""
+    """「誠意を見せろ」 and then 「30万だ」: what, and how much; 「宿泊代も返して」 and then 「全額」."""
+    if _ALL_OF_IT.search(demand.text) and not _ALL_OF_IT.search(old.text):
+        return replace(demand, text=f"{demand.text}({old.text})") if _names_a_thing(old.text) else demand
     if _AMOUNT.search(old.text) or not _AMOUNT.search(demand.text) or old.content & demand.content:
         return demand
     return replace(demand, text=f"{old.text}({demand.text})")

@@ -37,8 +37,9 @@ _NO_KIN: Final = re.compile("(?:受付|店員|担当|係|店|窓口|バイト|�
 _PETS: Final = frozenset(("犬", "猫"))
 _FOUND_BY: Final = re.compile("受け取っ|見つけ|置いて(?:い)?た|預かって(?:い)?た|頼んで(?:い)?た")
 _FEELS: Final = re.compile(
-    "泣|怒|悲し|困|悔し|がっかり|怖が|落ち込|言った|言って|痛|怪我|けが|火傷|眠れ|出られな|食べられな|できな|つら|苦し"
+    "泣|怒|悲し|困|悔し|がっかり|怖が|落ち込|言った|言って|痛|怪我|けが|火傷|眠れ|出られな|食べられな|できな|つら|苦し|楽しみ"
 )
+_AT_ONCE: Final = 2
 _PROXY: Final = re.compile("(知り合い|知人|友人|友達|仲間|兄弟分)の.{0,8}件|代理(で|人)(電話|とし)")
 
 
@@ -52,7 +53,7 @@ class PartyExtractor:
             re.escape(word) for word in sorted(playbook.case_words.families, key=len, reverse=True)
         )
         self._family = re.compile(
-            rf"(?<![一-龥])(?:お|うちの)?({families})(?:さん)?(?=が|は|の|も|を|だ|や|です|まで|に(?!聞|相談|確認|代わ|言|頼)|と(?!相談|話)|、|$)"
+            rf"(?<![一-龥])(?:お|うちの)?({families})(?:さん)?(?=が|は|の|も|を|だ|や|です|まで|なんか|なんて|って|に(?!聞|相談|確認|代わ|言|頼)|と(?!相談|話)|、|$)"
         )
         self._trouble = playbook.case_words.trouble
         self._grievance = playbook.case_words.grievance
@@ -87,7 +88,9 @@ class PartyExtractor:
         others = [other for _, other in sorted(told, key=lambda pair: not pair[0])]
         if any(other not in _PETS for other in [*others, *self._others]):
             others = [other for other in others if other not in _PETS]
-        new = [other for other in others if other not in self._others][:1] if len(self._others) < 2 else []
+        others = [other for other in dict.fromkeys(others) if other not in self._others]
+        feeling = sum(suffers for suffers, _ in told) > 1
+        new = others[: _AT_ONCE if feeling else 1] if len(self._others) < _AT_ONCE else []
         if self._ids and not new:
             return []
         self._others += new

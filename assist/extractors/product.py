@@ -43,115 +43,53 @@ _NAME_ENDING: Final = re.compile("[ぁ-ん]{2,4}?(?=で(?:ござい|すね|よ�
 """The rest of 「特上にぎり」."""
 _OCCASIONS: Final = frozenset(("引越し", "引っ越し", "工事", "修理", "清掃", "旅行", "振込"))
 """Why people call a firm that sells something else."""
-_NO_PRODUCT: Final = frozenset(
+_SPOKEN_OF: Final = """
+    事故 退会 入会 査定 督促 違約金 請求書 明細 通知 お知らせ 案内 電話 者 方 人 件 対応 請求
+    連絡 担当 店員 話 説明 返事 商品 品物 物 もの こと 料金 代金 お金 金 値段 場所 時間 住所
+    名前 番号 メール 家 部屋 自分 家族 日 時 前 後 今日 昨日 明日 店 会社 こちら そちら 態度
+    内容 書類 分 方法 予定 状態 状況 問題 理由 原因 苦情 クレーム お客 客 手続 手続き 箱 注文
+    予約 契約 購入 配達 配送 お届け 変更 キャンセル 解約 返品 交換 返金 今回 最初 最後 全部
+    半分 以上 先 中 外 上 下 ところ とき ため 年 月 ネット
+"""
+_NO_PRODUCT: Final = frozenset(_SPOKEN_OF.split())
+"""What calls speak of beside the thing itself."""
+_NO_PART_OF: Final = (
+    *("屋", "停", "会社", "側", "員", "会場", "代わり"),
+    *("ちゃん", "さん", "様", "君", "くん"),
+)
+"""After these a word names a shop, a person or an animal."""
+_MATTERS: Final = frozenset(
     (
-        *(
-            "電話",
-            "者",
-            "方",
-            "人",
-            "件",
-            "対応",
-            "請求",
-            "連絡",
-            "担当",
-            "店員",
-            "話",
-            "説明",
-            "返事",
-            "商品",
-            "品物",
-            "物",
-        ),
-        *(
-            "もの",
-            "こと",
-            "料金",
-            "代金",
-            "お金",
-            "金",
-            "値段",
-            "場所",
-            "時間",
-            "住所",
-            "名前",
-            "番号",
-            "メール",
-            "家",
-            "部屋",
-        ),
-        *(
-            "自分",
-            "家族",
-            "日",
-            "時",
-            "前",
-            "後",
-            "時間",
-            "今日",
-            "昨日",
-            "明日",
-            "店",
-            "会社",
-            "こちら",
-            "そちら",
-            "態度",
-            "内容",
-        ),
-        *(
-            "書類",
-            "分",
-            "方法",
-            "予定",
-            "状態",
-            "状況",
-            "問題",
-            "理由",
-            "原因",
-            "苦情",
-            "クレーム",
-            "お客",
-            "客",
-            "手続",
-            "手続き",
-        ),
-        *(
-            "箱",
-            "注文",
-            "予約",
-            "契約",
-            "購入",
-            "配達",
-            "配送",
-            "お届け",
-            "変更",
-            "キャンセル",
-            "解約",
-            "返品",
-            "交換",
-            "返金",
-        ),
-        *(
-            "今回",
-            "最初",
-            "最後",
-            "全部",
-            "半分",
-            "以上",
-            "先",
-            "中",
-            "外",
-            "上",
-            "下",
-            "ところ",
-            "とき",
-            "ため",
-            "年",
-            "月",
-            "ネット",
-        ),
+        "トラブル",
+        "故障",
+        "事故",
+        "代",
+        "代金",
+        "料金",
+        "請求",
+        "不良",
+        "不具合",
+        "自体",
+        "一式",
+        "問題",
+        "以外",
+        "全部",
     )
 )
+"""What happens to a thing and what it costs: no part of its name."""
+_PAID_BY: Final = re.compile(
+    r"(?:クレジット)?カード(?=の?(?:明細|引き落と|請求|払い|決済)|で(?:払|支払|決済))"
+)
+"""How it was paid, not what was bought."""
+_IN_HAND: Final = frozenset(("写真", "荷物", "薬", "アプリ", "服", "制服", "本", "皿"))
+"""Of the things of everyday life, those that a firm hands over."""
+_FOR_SOMETHING: Final = frozenset(
+    ("薬", "保険", "口座", "チケット", "切符", "教材", "写真", "荷物", "会員", "給付金")
+)
+"""Things that mean little without the word before them."""
+_PARTS: Final = frozenset(("データ", "部品", "カバー", "ケース", "充電器", "会員", "チケット"))
+_SUBJECT: Final = re.compile(r"^(?:の[一-龥ァ-ヴー]{1,6})?(?:が|は|も|、)")
+_A_SERVICE: Final = re.compile("クリーニング|宅配|配送|引越|レンタ|旅行|宿泊|保険|診療|受診|介護|工事")
 _MEDICAL: Final = ("診療", "受診", "健診", "検診")
 _GREETING: Final = 0.35
 _SERVICE: Final = 0.45
@@ -175,6 +113,7 @@ class ProductExtractor:
         choices = "|".join(re.escape(word) for word in sorted(words.products, key=len, reverse=True))
         self._products = re.compile(choices)
         self._services = words.services
+        self._trouble = words.trouble
         self._passing = frozenset(words.products_in_passing)
         self._firm = ""
         self._shown = ""
@@ -198,7 +137,7 @@ class ProductExtractor:
         department = _DEPARTMENT.search(heard.text) if self._firm in _MEDICAL else None
         if department is not None and found[2] < _MENTIONED:
             found = (department.group(1), f"{department.group(1)}の{self._firm}", _MENTIONED)
-        if not found[1] and text is not None and not self._firm:
+        if not found[1] and text is not None and not self._firm and (agent or early):
             service = self._service(text)
             found = (service, service, _SERVICE if not early else _MENTIONED)
         return self._propose(heard, *found) if found[1] else self._fuller(heard)
@@ -215,9 +154,16 @@ class ProductExtractor:
                 continue
             if word.kind[0] != "名詞" or _is_part_of_another(words, place):
                 continue
-            if self._firm and match.group() in _OCCASIONS:
+            if (self._firm and match.group() in _OCCASIONS) or match.group() in _NO_PRODUCT:
                 continue
-            if match.group() in self._passing and not _is_got(text, word):
+            in_hand = (
+                "引越" not in self._firm
+                and match.group() in _IN_HAND
+                and not agent
+                and early
+                and self._is_in_trouble(text, word)
+            )
+            if match.group() in self._passing and not in_hand and not _is_got(text, word):
                 continue
             confidence = _READ_BACK if agent else _MENTIONED if early else _MENTIONED_LATE
             if not agent and early and _BOUGHT.match(text[word.end :]):
@@ -279,21 +225,33 @@ class ProductExtractor:
             return (core, max(name, known, key=len), confidence)
         return (core, f"{name}({known})", confidence)
 
+    def _is_in_trouble(self, text: str, word: SpokenWord) -> bool:
+        """「写真のデータが半分しか入っていない」: what was handed over is what the trouble is with."""
+        after = text[word.end :]
+        return bool(_SUBJECT.match(after)) and any(
+            pattern.search(fold(after).text) for pattern in self._trouble
+        )
+
     def _part(self, text: str, words: tuple[SpokenWord, ...], place: int) -> str:
         """「プリンターのインク」: a product that belongs to the one before it."""
         if place + 2 >= len(words) or words[place + 1].surface != "の":
             return ""
         part = words[place + 2]
-        return part.surface if self._products.fullmatch(fold(part.surface).text) else ""
+        known = self._products.fullmatch(fold(part.surface).text) or part.surface in _PARTS
+        return part.surface if known else ""
 
     def _whole(self, words: tuple[SpokenWord, ...], place: int) -> str:
-        if place < 2 or words[place - 1].surface != "の":
+        """「結婚式の写真」, 「血圧のお薬」: what the thing belongs to or is for."""
+        polite = place > 0 and words[place - 1].surface in ("お", "ご")
+        before = place - 2 if polite else place - 1
+        if before < 1 or words[before].surface != "の":
             return ""
-        whole = words[place - 2]
-        return whole.surface if self._products.fullmatch(fold(whole.surface).text) else ""
+        whole = words[before - 1]
+        for_it = words[place].surface in _FOR_SOMETHING and _may_be_product(whole)
+        return whole.surface if for_it or self._products.fullmatch(fold(whole.surface).text) else ""
 
     def _service(self, text: str) -> str:
-        folded = fold(text).text
+        folded = fold(_PAID_BY.sub("", text)).text
         for word, contract in self._services.items():
             if re.search(rf"{re.escape(word)}(?!番号|会社の)", folded):
                 return contract
@@ -327,7 +285,8 @@ class ProductExtractor:
         bought = confidence in (_NAMED_SURELY, _BOUGHT_CONFIDENCE, _AGENT_NAMED)
         if value in self._firm:
             return self._firm
-        if not self._firm or bought or self._firm[:2] in value:
+        goods = bought and not _A_SERVICE.search(self._firm)
+        if not self._firm or goods or self._firm[:2] in value or value.endswith(")"):
             return value
         return f"{value}({self._firm})"
 
@@ -361,10 +320,11 @@ def _may_be_product(word: SpokenWord) -> bool:
 def _is_part_of_another(words: tuple[SpokenWord, ...], place: int) -> bool:
     """「ケーキ屋」 and 「バス停」 are not products."""
     following = words[place + 1] if place + 1 < len(words) else None
-    return following is not None and following.surface in ("屋", "停", "会社", "側", "員", "会場", "代わり")
+    return following is not None and following.surface in _NO_PART_OF
 
 
 def _with_modifiers(text: str, words: tuple[SpokenWord, ...], place: int) -> str:
+    """The compound that the word is in, with its parts on both sides: 「布団乾燥機」, 「特上にぎり」."""
     start = place
     while start > 0:
         before = words[start - 1]
@@ -382,4 +342,20 @@ def _with_modifiers(text: str, words: tuple[SpokenWord, ...], place: int) -> str
         ):
             break
         start -= 1
-    return text[words[start].start : words[place].end]
+    return text[words[start].start : words[_last_part(words, place)].end]
+
+
+def _last_part(words: tuple[SpokenWord, ...], place: int) -> int:
+    while place + 1 < len(words):
+        following = words[place + 1]
+        part = following.kind[:2] == ("名詞", "普通名詞") and following.kind[2] in ("一般", "サ変可能")
+        if following.start != words[place].end or not part:
+            break
+        if (
+            following.surface in _MATTERS
+            or following.surface in _NO_PRODUCT
+            or _is_part_of_another(words, place)
+        ):
+            break
+        place += 1
+    return place

@@ -94,6 +94,15 @@ _BEHIND: Final = re.compile(
 )
 _OPENING: Final = 2
 _OPEN: Final = "未定"
+_AFTER_WHAT: Final = re.compile(
+    r"(?:^|、|も|は|が)(?P<when>[^、。はも]{2,20}?(?:次第|[たし]ところで|[たの]後(?=に|で|、)|(?:済み|終わり)ましたら))"
+)
+"""「控えの有無が分かった後に」, 「結果が出次第」: due after something, not by a day."""
+_ONLY_TELLS: Final = re.compile("(?:お返事|ご?回答|ご?連絡|お知らせ|ご?報告|お電話)$")
+_BARE_ACT: Final = frozenset(("発送", "発送する", "送る", "手配", "郵送", "送付", "届ける", "向かう", "伺う"))
+_AIMED_AT: Final = re.compile(
+    "^(?:目安|めど|目途|時期|期限|予定|お届け|発送|お日にち|日程)(?:と(?:して|しまして))?(?:は|の目安)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +143,7 @@ class PromiseExtractor:
                 promise = self._promise(part, heard)
                 if promise is not None:
                     self._keep(_with_matter(promise, before))
+            self._date_last(clause.text)
             before = clause.text
         shown = "; ".join(promise.shown() for promise in self._promises)
         if not shown or shown == self._shown:
@@ -164,14 +174,22 @@ class PromiseExtractor:
         if _ASKS.search(text) and "を" in text and not _DATED_VISIT.search(text):
             return None
         by = _deadline(times)
-        what = text
+        event = _AFTER_WHAT.search(text) if by == _OPEN else None
+        by = event.group("when") if event else by
+        what = text[: event.start("when")] + text[event.end("when") :] if event else text
         for words in reversed(times):
             what = what[: words.start] + re.sub(r"^(?:に|の|には)", "", what[words.end :])
         who, what = self._doer(what)
         what = _shortened(what)
         if len(what) < 2:
             return None
-        if by == _OPEN and _BEYOND.search(what) and not self._checked and who.startswith("担当"):
+        if (
+            by == _OPEN
+            and _BEYOND.search(what)
+            and not _ONLY_TELLS.search(what)
+            and not self._checked
+            and who.startswith("担当")
+        ):
             what += _BEYOND_RIGHTS
         content = frozenset(
             word.lemma for word in words_of(what) if word.is_content and word.lemma not in _COMMON
@@ -182,7 +200,7 @@ class PromiseExtractor:
         """Who will do it, and the words without them."""
         for match in _NAMED.finditer(text):
             title, name = match.group(1) or "", match.group(2)
-            certain = match.group().startswith(("私", "わたくし"))
+            certain = match.group().startswith(("私", "わたくし")) or title.endswith(_TITLES)
             if certain or _is_name(name, text, match.start(2)):
                 known = title.endswith(_TITLES) or title.endswith(("部門", "課", "部"))
                 who = f"{title}の{name}" if known else f"担当の{name}" if name not in self._who else self._who
@@ -193,7 +211,20 @@ class PromiseExtractor:
                 return self._section if bare else subject.group(1), text
         return self._who, text
 
+    def _date_last(self, text: str) -> None:
+        """「還付のお知らせを郵送いたします。目安は翌月の末でございます」: by when, said after what."""
+        if not self._promises or time_words(self._promises[-1].by) or not _AIMED_AT.search(text):
+            return
+        times = time_words(text)
+        if times:
+            self._promises[-1] = replace(self._promises[-1], by=times[-1].said)
+
     def _keep(self, promise: _Promise) -> None:
+        last = self._promises[-1] if self._promises else None
+        if last and last.by == _OPEN and promise.by != _OPEN and promise.content <= _BARE_ACT:
+            ids = (*last.utterance_ids, *promise.utterance_ids)
+            self._promises[-1] = replace(last, by=promise.by, utterance_ids=ids)
+            return
         for place, old in enumerate(self._promises):
             bare = not promise.content - _BY_WHAT - _people(promise.what)
             again = bare and (promise.by == _OPEN or promise.by == old.by)
@@ -211,12 +242,36 @@ class PromiseExtractor:
 
 _COMMON: Final = frozenset(("為る", "致す", "申し上げる", "頂く", "御", "事", "の", "差し上げる"))
 _BY_WHAT: Final = frozenset(
-    ("必ず", "電話", "連絡", "回答", "御", "送る", "私", "カード", "メール", "結果", "手続き", "全額", "為る")
+    (
+        "必ず",
+        "電話",
+        "連絡",
+        "回答",
+        "御",
+        "送る",
+        "私",
+        "カード",
+        "メール",
+        "結果",
+        "手続き",
+        "全額",
+        "為る",
+        "送付",
+    )
 )
 _DATED_VISIT: Final = re.compile("(?:に|へ)(?:伺|うかが)")
 _POLITE_END: Final = re.compile(
     r"(?:を|も)?(?:いたします|致します|します|させていただきます|申し上げます|差し上げます|さしあげます)(?:ね|よ|ので|から)?.*$"
 )
+
+
+_AS_WRITTEN: Final = (
+    (re.compile("(?<=[がは、])(?:お?伺い(?:いたし|し)?ます|参ります|まいります)$"), "訪問"),
+    (re.compile("に?(?:お?伺い(?:いたし|し)?ます|参ります|まいります)$"), "に訪問"),
+    (re.compile("(?<!お見)お送り(?=(?:いた|し|させ))"), "送付"),
+    (re.compile("お持ち(?=(?:いた|し|させ))"), "持参"),
+)
+"""What is said politely, in the word of a form."""
 
 
 def _with_matter(promise: _Promise, before: str) -> _Promise:
@@ -263,7 +318,9 @@ def _deadline(times: list[TimeWords]) -> str:
 def _shortened(text: str) -> str:
     text = re.sub(r"^[のにでへは、\s]+", "", trimmed(text))
     text = re.sub(r"(?<=[一-龥])(?:の)?に(?=[一-龥]{2}(?:いた|し))", "", text)
-    text = re.sub(r"、{2,}", "、", _WE.sub("", text))
+    text = re.sub(r"(?<=を)、", "", re.sub(r"、{2,}", "、", _WE.sub("", text)))
+    for spoken, written in _AS_WRITTEN:
+        text = spoken.sub(written, text)
     return _POLITE_END.sub("", text).strip("、。 ")
 
 

@@ -28,6 +28,13 @@ _BOUGHT: Final = re.compile(
     r"^(?:に|の)?(?:、)?[^。]{0,14}?(?P<act>入会|入居|入学|入院|申し?込|"
     r"購入|買っ|買い|契約|注文|予約|開封|開け|預け|借り|取り付け|設置|届い|受け取)"
 )
+_VAGUE: Final = re.compile("さっき|先ほど|先程|さきほど|この前|この間|こないだ|先日|以前|本日|今日")
+_ASKS_WHEN: Final = re.compile(
+    r"いつ|日にち|何時|何日|日付|(?<!生年月)(?<!誕生)(?:の|した|お)日(?:と|は|を|、)"
+)
+_ASKS_PURCHASE: Final = re.compile(
+    "(?:お求め|ご?購入|お買い上げ|お買い求め).{0,12}(?:しょうか|ですか|ますか|ましたか|いただけ|くださ)"
+)
 _ACTS: Final = {
     "買っ": "購入", "買い": "購入", "申込": "申し込み", "申し込": "申し込み", "開け": "開封",
     "届い": "お届け", "預け": "お預け", "借り": "レンタル", "受け取": "受け取り",
@@ -49,6 +56,7 @@ class WhenExtractor:
         self._value = ""
         self._confidence = 0.0
         self._last = ""
+        self._before = ""
         self._beside: dict[str, str] = {}
         self._ids: tuple[str, ...] = ()
 
@@ -65,6 +73,8 @@ class WhenExtractor:
         if not found:
             return []
         text = part if agent and part else heard.text
+        if self._value and self._is_of_purchase(found, text, heard, call):
+            return self._beside_it(found, text, heard)
         best = self._best(found, text)
         more = confidence >= _TROUBLE and self._note_acts(found, text, best if not self._value else None)
         if confidence < self._confidence or (confidence == self._confidence and self._value):
@@ -72,7 +82,9 @@ class WhenExtractor:
                 return []
             self._ids = (*self._ids, heard.utterance_id)
             return [FieldProposal("when", self._with_acts(self._last), self._confidence, self._ids)]
-        said = _WEEKDAY.sub(r"\1曜日", best.said)
+        said = _WEEKDAY.sub(r"\1曜日", _whole_span(best, found))
+        if self._confidence >= _TROUBLE and not _same(best.said, self._value):
+            self._before = "" if _VAGUE.match(self._value) else self._value
         richer = said if said not in self._value else self._value
         self._ids = (
             (*self._ids, heard.utterance_id) if _same(best.said, self._value) else (heard.utterance_id,)
@@ -80,6 +92,28 @@ class WhenExtractor:
         self._value, self._confidence = richer, confidence
         self._last = self._shown(best, richer)
         return [FieldProposal("when", self._with_acts(self._last), confidence, self._ids)]
+
+    def _is_of_purchase(self, found: list[TimeWords], text: str, heard: Heard, call: CallView) -> bool:
+        """「いつごろお求めですか」 and its answer tell when it was bought, not when the trouble was."""
+        asked = next((item for item in call.before(heard) if item.speaker is ChannelRole.AGENT), None)
+        about_purchase = asked is not None and bool(_ASKS_PURCHASE.search(asked.text))
+        if heard.speaker is not ChannelRole.AGENT and about_purchase:
+            return not any(pattern.search(fold(text).text) for pattern in self._trouble)
+        ends = [*(words.start for words in found[1:]), len(text)]
+        return all(
+            _BOUGHT.match(text[words.end : end]) and not _same(words.said, self._value)
+            for words, end in zip(found, ends, strict=True)
+        )
+
+    def _beside_it(self, found: list[TimeWords], text: str, heard: Heard) -> list[FieldProposal]:
+        before = dict(self._beside)
+        noted = self._note_acts(found, text, None)
+        if not noted and found[0].is_past and not any(_same(found[0].said, said) for said in before.values()):
+            self._beside.setdefault("購入", _WEEKDAY.sub(r"\1曜日", found[0].said))
+        if self._beside == before:
+            return []
+        self._ids = (*self._ids, heard.utterance_id)
+        return [FieldProposal("when", self._with_acts(self._last), self._confidence, self._ids)]
 
     def _note_acts(self, found: list[TimeWords], text: str, best: TimeWords | None) -> bool:
         """Note when a thing was bought, booked or opened, beside the time of the trouble."""
@@ -99,6 +133,8 @@ class WhenExtractor:
             for act, said in self._beside.items()
             if not _same(said, shown) and said not in shown
         ]
+        if self._before and self._before not in shown and not beside:
+            beside = [self._before]
         return f"{shown}({'、'.join(beside[:2])})" if beside else shown
 
     def _best(self, found: list[TimeWords], text: str) -> TimeWords:
@@ -115,7 +151,7 @@ class WhenExtractor:
 
     def _weigh(self, heard: Heard, call: CallView) -> float:
         asked = next((item for item in call.before(heard) if item.speaker is ChannelRole.AGENT), None)
-        if asked is not None and ("いつ" in asked.text or "日にち" in asked.text or "何時" in asked.text):
+        if asked is not None and _ASKS_WHEN.search(asked.text):
             return _ANSWERED
         text = fold(heard.text).text
         if (
@@ -128,6 +164,13 @@ class WhenExtractor:
     def _shown(self, words: TimeWords, said: str) -> str:
         day = None if self._called_on is None else resolved(words, self._called_on)
         return said if day is None else f"{said} ({day})"
+
+
+def _whole_span(words: TimeWords, found: list[TimeWords]) -> str:
+    """「土曜から月曜」: both ends."""
+    following = next((other for other in found if other.start == words.end), None)
+    reaches = words.said.endswith("から") and following is not None
+    return f"{words.said}{following.said}" if reaches and following else words.said
 
 
 def _useful(text: str) -> list[TimeWords]:

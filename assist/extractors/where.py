@@ -19,7 +19,7 @@ _NAMED: Final = re.compile(
     r"((?:[一-龥々ァ-ヴーA-Za-z]){1,8}(?:支店|支社|支所|支部|出張所|本店|本社|号店|営業所|ショールーム|駅前店|交差点|公園|高速道路|空港|(?<=[一-龥ァ-ヴー])ホテル|旅館|温泉|スキー場|キャンプ場|式場|斎場|体育館|プラザ|駐輪場|(?<=[一-龥ァ-ヴー])駐車場|市役所|区役所|病院|医院|クリニック|百貨店|モール|スタジアム|会館|ホール|団地|教室|校(?![一-龥])|大橋|橋(?![一-龥])|インター|サービスエリア|ターミナル|店(?!員|長|舗|の人|頭)|市(?!民|場|販|外)|区(?!別|間)|町(?!内)|村(?![一-龥])|駅))(?=[でのにへをがはも、。]|から|まで|$)"
 )
 _NAMED_ENDS: Final = (
-    *("駐輪場", "駐車場", "ホテル", "旅館", "式場", "斎場", "プラザ"),
+    *("交差点", "公園", "駐輪場", "駐車場", "ホテル", "旅館", "式場", "斎場", "プラザ"),
     *("店", "駅", "営業所", "ショールーム", "支社", "支所", "支部", "出張所", "空港", "市役所", "区役所"),
     *(
         "病院",
@@ -106,9 +106,15 @@ _HOME: Final = {
     "家": "自宅", "うち": "自宅", "お宅": "自宅", "引っ越し先": "新居", "引越し先": "新居", "引越先": "新居",
     "新しい家": "新居", "新しい部屋": "新居", "新しい住まい": "新居",
 }  # fmt: skip
+_OF_IT: Final = re.compile(
+    r"^(?:の(?!台所|居間|玄関|庭|前|中|部屋|風呂|トイレ|近く|駐車場|受付|廊下|二階|一階)|(?:です|だ)?って|として|と)"
+)
+"""「会社の保険」, 「嘘をつく会社って」: whose it is or what it is called, not where it was."""
 _OF_YOURS: Final = re.compile(
     r"(?:君|きみ|お前|あなた|あんた|おたく|お宅|そちら|そっち|その|この|どこの)の?$"
 )
+_WEAK: Final = frozenset(("会社", "家", "うち", "学校", "駅", "病院", "アプリ", "施設", "会場", "窓口"))
+"""Said of much besides the place of the trouble."""
 _AT_HOME: Final = frozenset(("自宅", "実家", "新居", "アパート", "マンション"))
 _ELSEWHERE: Final = frozenset(
     (
@@ -146,7 +152,7 @@ _BROUGHT: Final = re.compile(
     r"^(?:へ|まで|に)[^。]{0,12}(?:届け|伺|うかが|送|持ち|参り|派遣|訪問)[ぁ-ん]{0,6}ます"
 )
 _THREATENS: Final = re.compile(
-    r"叩き|割って|壊し|燃や|乗り込|殴|待っとけ|待ち伏せ|行くから|行くぞ|頭(?:を)?下げ|来い|来て、"
+    r"住ん(?:ど|で)る|から通[うっ]|叩き|割って|壊し|燃や|乗り込|殴|待っとけ|待ち伏せ|行くから|行くぞ|頭(?:を)?下げ|来い|来て、"
 )
 _PLACED: Final = re.compile(
     r"^(?P<what>(?:[一-龥々ァ-ヴーA-Za-z0-9ぁ-ん]{1,10}の){0,2}[一-龥々ァ-ヴーA-Za-z0-9]{2,10})(?:です|だ|でした|かな|ですね|で、|で$)"
@@ -155,6 +161,7 @@ _SHOP: Final = re.compile(
     r"([一-龥々ァ-ヴー]{2,6}の(?:お店|店舗|店|支店|営業所|会場|工場|窓口))(?=で|に|から|の|、)"
 )
 _EARLY: Final = 5
+_DIGITS: Final = 4
 _GREETING_TURNS: Final = 2
 _AT_THE_FIRM: Final = 0.3
 _VENUE: Final = re.compile(
@@ -182,6 +189,7 @@ class WhereExtractor:
         words = playbook.case_words
         self._outer = _pattern(words.places_outer)
         self._inner = _pattern(words.places_inner)
+        self._trouble = words.trouble
         self._turns = 0
         self._venue = ""
         self._parts: dict[str, tuple[str, float, str]] = {}
@@ -202,8 +210,13 @@ class WhereExtractor:
         changed = self._note("named", _named(text) or _shop(text), confidence, heard)
         answer = _placed(text) if asked and not agent and not self._parts else None
         changed |= self._note("named", answer, 0.45, heard)
-        changed |= self._note("outer", _first(self._outer, text, answer=agent or asked), confidence, heard)
-        changed |= self._note("inner", _first(self._inner, text), confidence, heard)
+        outer_place = _first(self._outer, text, answer=agent or asked)
+        inner_place = _first(self._inner, text)
+        sure = agent or asked or inner_place is not None or self._tells_trouble(text)
+        if not sure and outer_place in (*_WEAK, "自宅", "実家"):
+            outer_place = None
+        changed |= self._note("outer", outer_place, confidence, heard)
+        changed |= self._note("inner", inner_place, confidence, heard)
         if not changed:
             return self._visited(heard, agent=agent)
         named, outer, inner = (self._parts.get(kind) for kind in ("named", "outer", "inner"))
@@ -221,6 +234,11 @@ class WhereExtractor:
             value = f"自宅の{value}"
         ids = tuple(dict.fromkeys(part[2] for part in parts))
         return [FieldProposal("where", value, max(part[1] for part in parts), ids)]
+
+    def _tells_trouble(self, text: str) -> bool:
+        """Early in the call a place is that of the matter; later only beside words of trouble."""
+        folded = fold(text).text
+        return self._turns <= _EARLY or any(pattern.search(folded) for pattern in self._trouble)
 
     def _visited(self, heard: Heard, *, agent: bool) -> list[FieldProposal]:
         """Who stayed at the hotel that was called had the trouble there, if no place is told."""
@@ -253,7 +271,7 @@ def _first(pattern: re.Pattern[str], text: str, *, answer: bool = True) -> str |
             and word not in _STRONG
         ):
             continue
-        if _CONTACT.match(after) or _BROUGHT.match(after):
+        if _CONTACT.match(after) or _BROUGHT.match(after) or (word in _WEAK and _OF_IT.match(after)):
             continue
         if word == "受付" and re.match("の(?:人|子|方|女|男|お|担当|者)", after):
             return word
@@ -300,12 +318,17 @@ def _placed(text: str) -> str | None:
     if match is None or time_words(match.group("what")):
         return None
     words = words_of(match.group("what"))
+    if sum(character.isdigit() for character in match.group("what")) >= _DIGITS:
+        return None
     of_people = any(word.kind[2] == "人名" for word in words)
     return None if of_people or words[-1].kind[0] not in ("名詞", "接尾辞") else match.group("what")
 
 
 def _place_before(text: str) -> str:
     """「船橋の」 before 「新居」, 「厚木の、」 before 「柳橋」."""
+    department = re.search(r"(?<![一-龥])[一-龥]{1,4}(?:科|課|売り場|売場)の$", text)
+    if department:
+        return department.group()
     match = re.search(r"([一-龥々ァ-ヴー]{2,6})の、?$", text)
     words = words_of(match.group(1)) if match else ()
     return f"{match.group(1)}の" if match and words and all(word.is_place for word in words) else ""
