@@ -50,9 +50,7 @@ class Floor:
         body = {
             "source": "pbx",
             "event_id": f"e{self.number}",
-            "occurred_at": datetime.now(UTC)
-            - timedelta(minutes=1)
-            + timedelta(seconds=self.number + after_s),
+            "occurred_at": first + timedelta(seconds=self.number + after_s),
             "type": kind,
             "call_id": LINKED,
         }
