@@ -43,7 +43,7 @@ class RtpLegs:
         """
         self._clock = CallClock(sample_rate_hz)
         self._legs = [
-            LegReceiver(channel, kinds, self._clock, limits, alone=len(channels) == 1)
+            LegReceiver(channel, kinds, self._clock, limits)
             for channel, kinds in zip(channels, payload_types, strict=True)
         ]
         self._alignment = Alignment(self._legs, self._clock)

@@ -18,7 +18,7 @@ _SO_TIMESTAMPNS: Final = 35 if sys.platform == "linux" else None
 _TIMESPEC: Final = struct.Struct("@qq")
 _ANCILLARY_BYTES: Final = socket.CMSG_SPACE(_TIMESPEC.size)
 _DATAGRAM_BYTES: Final = 4_096
-_MOST_A_TICK: Final = 500
+_MOST_A_TICK: Final = 2_000
 _RECEIVE_BUFFER_BYTES: Final = 1 << 19
 _MOST_KNOWN_HOSTS: Final = 16
 _OLDEST_US: Final = 10_000_000

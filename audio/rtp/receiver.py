@@ -59,8 +59,6 @@ class LegReceiver:
         payload_types: Mapping[int, PayloadType],
         clock: CallClock,
         limits: ReceiverLimits | None = None,
-        *,
-        alone: bool = False,
     ) -> None:
         """Begin before the first packet.
 
@@ -69,12 +67,10 @@ class LegReceiver:
             payload_types: What was agreed on, by number.
             clock: Shared by the call's legs.
             limits: Bounds.
-            alone: No other leg must be kept in step.
         """
         self.channel = channel
         self._limits = limits or ReceiverLimits()
         self._clock = clock
-        self._alone = alone
         self._counters = LegCounters()
         self.placing = Placing(channel, clock.rate_hz)
         self.senders = Senders()
@@ -128,9 +124,10 @@ class LegReceiver:
     def flush(self, now_us: int) -> list[LegEvent]:
         """Place everything that is held; the call ends."""
         self._end_segment(now_us)
-        if self.senders.candidate is not None:
+        if self.senders.shown:
             self._switch(now_us)
             self._end_segment(now_us)
+        self._counters.foreign += self.senders.drop_candidate()
         return self._told()
 
     def finish(self, end_sample: int) -> list[LegEvent]:
@@ -178,7 +175,7 @@ class LegReceiver:
     def _go_on(self, batch: Sequence[tuple[int, bytes]]) -> int:
         """Place the packets that simply go on; return how many of the batch they are."""
         segment, kind = self.senders.current, self.placing.voice.kind
-        if segment is None or segment.place is None or kind is None or segment.held:
+        if not batch or segment is None or segment.place is None or kind is None or segment.held:
             return 0
         if self._paused or self.senders.candidate is not None or kind.codec not in _ONE_BYTE_A_TICK:
             return 0
@@ -321,8 +318,7 @@ class LegReceiver:
         if segment is None or not segment.held:
             return False
         steady = len(segment.held) >= _SETTLED_PACKETS and segment.transit.spread_us <= _SETTLED_SPREAD_US
-        waited = now_us - segment.first_arrival_us >= self._limits.settle_ms * 1_000
-        return steady or waited or (self._alone and self._clock.zero_us is None)
+        return steady or now_us - segment.first_arrival_us >= self._limits.settle_ms * 1_000
 
     def _settle(self, segment: Segment, now_us: int, *, at_once: bool = False) -> bool:
         """Fix where a segment stands, by wall time; False while it is too early."""

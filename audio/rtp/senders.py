@@ -48,10 +48,15 @@ class Senders:
             self.candidate = None
         return given_up
 
+    @property
+    def shown(self) -> bool:
+        """Whether the candidate is more than a stray."""
+        return self.candidate is not None and len(self.candidate.held) >= _LEAST_PACKETS
+
     def may_switch(self, now_us: int, hold_us: int) -> bool:
         """Whether the candidate has shown itself and the current sender is silent."""
-        current, candidate = self.current, self.candidate
-        if candidate is None or len(candidate.held) < _LEAST_PACKETS:
+        current = self.current
+        if not self.shown:
             return False
         return current is None or current.gone or now_us - current.last_arrival_us >= hold_us
 
@@ -60,8 +65,12 @@ class Senders:
         candidate = self.candidate
         if candidate is None or now_us - candidate.last_arrival_us < _STALE_US:
             return 0
-        self.candidate = None
-        return len(candidate.held)
+        return self.drop_candidate()
+
+    def drop_candidate(self) -> int:
+        """Give up the candidate; return how many packets it had."""
+        candidate, self.candidate = self.candidate, None
+        return 0 if candidate is None else len(candidate.held)
 
     def retire(self, now_us: int) -> None:
         """End the current segment; what is still on its way belongs to it."""
