@@ -76,6 +76,8 @@ class Pattern:
     gaps: tuple[int, ...]
     clause_start: bool
     clause_end: bool
+    needed: frozenset[Atom]
+    """Its atoms as a set: an utterance that lacks one is passed over at once."""
 
 
 class PatternCompiler:
@@ -112,16 +114,12 @@ class PatternCompiler:
                 gap = NEAR
         if not parts or not all(choices) or parts[-1] in (*GAPS, "+") or "?" in parts:
             raise PatternSyntaxError(f"a pattern needs a word at its end and one that must be there: {text}")
-        return tuple(
-            Pattern(
-                text,
-                tuple(self._atom(word, text) for _, word in choice),
-                tuple(gap for gap, _ in choice),
-                clause_start,
-                clause_end,
-            )
-            for choice in choices
-        )
+        found: list[Pattern] = []
+        for choice in choices:
+            atoms = tuple(self._atom(word, text) for _, word in choice)
+            gaps = tuple(gap for gap, _ in choice)
+            found.append(Pattern(text, atoms, gaps, clause_start, clause_end, frozenset(atoms)))
+        return tuple(found)
 
     def index(self) -> AtomIndex:
         """The index of every word compiled so far."""
@@ -210,13 +208,17 @@ class AtomIndex:
             for form in {token.dictionary_form, token.normalized_form}:
                 for atom in self._lemmas.get(form, ()):
                     found.setdefault(atom, set()).add((token.start, token.end, True, True))
-        return {atom: tuple(sorted(places)) for atom, places in found.items()}
+        return {
+            atom: tuple(places) if len(places) == 1 else tuple(sorted(places))
+            for atom, places in found.items()
+        }
 
     def _by_surface(self, analysis: Analysis, found: dict[Atom, set[_Place]]) -> None:
         text = analysis.surface
         begins, ends, entries = analysis.token_starts, analysis.token_ends, self._surface
-        for start in range(len(text)):
-            for key in {text[start : start + _KEY], text[start]}:
+        for start, first in enumerate(text):
+            pair = text[start : start + _KEY]
+            for key in (pair, first) if pair != first else (first,):
                 for surface, starts_word, ends_word, atoms in entries.get(key, ()):
                     if not text.startswith(surface, start):
                         continue
@@ -255,11 +257,15 @@ class Matcher:
         self.analysis = analysis
         self._places = index.places(analysis)
 
+    def may_hold(self, pattern: Pattern) -> bool:
+        """Whether every word of the pattern occurs; cheap, and false for nearly all."""
+        return self._places.keys() >= pattern.needed
+
     def find(self, pattern: Pattern) -> list[Span]:
         """Every place the pattern matches, as surface spans, shortest of those that begin together first."""
-        places = self._places
-        if any(atom not in places for atom in pattern.atoms):
+        if not self.may_hold(pattern):
             return []
+        places = self._places
         current = [(start, end) for start, end, _, whole in places[pattern.atoms[0]] if whole]
         if pattern.clause_start:
             current = [s for s in current if s[0] == 0 or s[0] in self.analysis.breaks]

@@ -61,7 +61,7 @@ class Utterance:
 
     def _match(self, rule: Rule) -> RuleMatch | None:
         for matcher in self._matchers:
-            for pattern in rule.patterns:
+            for pattern in filter(matcher.may_hold, rule.patterns):
                 for start, end in matcher.find(pattern):
                     if any(matcher.find(other) for other in rule.unless):
                         return None

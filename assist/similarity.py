@@ -27,6 +27,9 @@ _EMPTY: Final = frozenset(
 )  # fmt: skip
 _lock = threading.Lock()
 _model: list[Any] = []
+_MOST_EMBEDDED: Final = 2048
+_embedded: dict[str, NDArray[np.float32]] = {}
+"""The newest embeddings, oldest first; guarded by the lock."""
 
 
 def overlap(first: str, second: str) -> float:
@@ -36,9 +39,10 @@ def overlap(first: str, second: str) -> float:
 
 def meaning(first: str, second: str) -> float | None:
     """Cosine of sentence embeddings, or None when no embedding model is installed."""
-    one, two = embed(first), embed(second)
-    if one is None or two is None:
+    vectors = _embed(first, second)
+    if vectors is None:
         return None
+    one, two = vectors
     return float(one @ two)
 
 
@@ -63,15 +67,25 @@ def _dice(first: frozenset[str], second: frozenset[str]) -> float:
     return 2 * len(first & second) / total if total else 0.0
 
 
-@lru_cache(maxsize=2048)
 def embed(text: str) -> NDArray[np.float32] | None:
     """The sentence embedding, shape `(512,)`, or None when no model is installed. Results are cached."""
+    vectors = _embed(text)
+    return None if vectors is None else vectors[0]
+
+
+def _embed(*texts: str) -> list[NDArray[np.float32]] | None:
+    """Embeddings in one pass: most of the cost of a short text is reading the weights."""
     model = _load()
     if model is None:
         return None
     with _lock:
-        vector: NDArray[np.float32] = model.encode([text])[0]
-    return vector
+        unknown = [text for text in dict.fromkeys(texts) if text not in _embedded]
+        if unknown:
+            _embedded.update(zip(unknown, model.encode(unknown), strict=True))
+        vectors = [_embedded[text] for text in texts]
+        while len(_embedded) > _MOST_EMBEDDED:
+            del _embedded[next(iter(_embedded))]
+    return vectors
 
 
 def _load() -> Any | None:
