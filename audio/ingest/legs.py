@@ -19,8 +19,12 @@ from koemori.audio.call import CallEnded, CallId, CallStarted, Channel, ChannelR
 from koemori.audio.frames import SourceEvent, samples_to_ms
 from koemori.audio.ids import new_call_id
 from koemori.audio.ingest.counted import CountedLimits, CountedTrack, Samples
-from koemori.audio.signals import CallUpdated, KeyCarrier, KeyPressed, UpdateKind
+from koemori.audio.signals import CallDocument, CallUpdated, KeyCarrier, KeyPressed, UpdateKind
 
+_MOST_DOCUMENTS = 50
+_MOST_DOCUMENT_BYTES = 256 * 1024
+_TOGETHER_S = 0.01
+"""Legs that began within this time began together; arrivals tell no better."""
 _MOST_WAITING_S = 30
 """Audio of one leg that is kept before the call starts; more is not believed and let go of."""
 
@@ -70,6 +74,7 @@ class _Leg:
     facts: LegFacts
     waiting: list[tuple[Samples, float]] = field(default_factory=list)
     keys: list[tuple[str, float]] = field(default_factory=list)
+    documents: list[tuple[str, str, bytes]] = field(default_factory=list)
     received: int = 0
     began_s: float | None = None
     """When its first sample was said, as far as its arrivals tell."""
@@ -102,6 +107,7 @@ class LegJoiner:
         self._first_at_s = 0.0
         self._full_at_s: float | None = None
         self._ended = False
+        self._documents = 0
         self.started: CallStarted | None = None
 
     @property
@@ -160,6 +166,25 @@ class LegJoiner:
             return []
         track = leg.track
         return [KeyPressed(track.channel, track.position, 0, track.to_hz, key, KeyCarrier.SIGNALLING)]
+
+    def document(self, handle: int, name: str, media_type: str, content: bytes) -> list[SourceEvent]:
+        """Keep what the phone system sent about a leg, byte for byte; beyond a few it is let go of.
+
+        `name` is `[a-z0-9.-]+`; the number of the document in the call is put before its ending.
+        """
+        leg = self._legs.get(handle)
+        if leg is None or self._ended or len(content) > _MOST_DOCUMENT_BYTES:
+            return []
+        if self._documents >= _MOST_DOCUMENTS:
+            return []
+        self._documents += 1
+        stem, _, ending = name.rpartition(".")
+        kept = (f"{stem}-{self._documents}.{ending}", media_type, content)
+        if self.started is None or leg.track is None:
+            leg.documents.append(kept)
+            return []
+        at_ms = samples_to_ms(leg.track.position, leg.track.to_hz)
+        return [CallDocument(self.started.call_id, at_ms, *kept)]
 
     def leave(self, handle: int, at_s: float, reason: str = "disconnected") -> list[SourceEvent]:
         """A leg has ended; the last one ends the call."""
@@ -243,6 +268,7 @@ class LegJoiner:
     def _begin(self, leg: _Leg, channel: Channel, rate_hz: int, origin_s: float) -> list[SourceEvent]:
         """Give a leg its channel, and place what waited."""
         began_s = origin_s if leg.began_s is None else leg.began_s
+        began_s = origin_s if began_s - origin_s < _TOGETHER_S else began_s
         track = CountedTrack(channel, leg.facts.sample_rate_hz, rate_hz, origin_s, 0, self._limits.counted)
         leg.track = track
         events: list[SourceEvent] = [*track.begin_at(round((began_s - origin_s) * rate_hz))]
@@ -250,7 +276,9 @@ class LegJoiner:
             events += track.push(samples, at_s)
         for key, _ in leg.keys:
             events.append(KeyPressed(channel, track.position, 0, rate_hz, key, KeyCarrier.SIGNALLING))
-        leg.waiting, leg.keys = [], []
+        for document in leg.documents:
+            events.append(CallDocument(channel.call_id, 0, *document))
+        leg.waiting, leg.keys, leg.documents = [], [], []
         return events
 
     def _take_over(self, leg: _Leg, at_s: float) -> list[SourceEvent]:

@@ -10,10 +10,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
-from koemori.audio.call import CallEnded, CallStarted
-from koemori.audio.frames import AudioFrame, SourceEvent
+from koemori.audio.call import CallEnded
+from koemori.audio.frames import SourceEvent
 from koemori.audio.ingest.counted import Samples
 from koemori.audio.ingest.legs import JoinLimits, LegFacts, LegJoiner
 from koemori.server.capture.running import run_call
@@ -55,10 +54,6 @@ class JoinedCall:
         """Hand on what the joiner made of something."""
         for event in events:
             self._events.put_nowait(event)
-            if isinstance(event, AudioFrame):
-                self.context.status.last_media_at = datetime.now(UTC)
-            elif isinstance(event, CallStarted):
-                self.context.status.last_call_at = event.started_at
         if self.joiner.ended and not self.done.is_set():
             self.done.set()
             self._events.put_nowait(None)
@@ -78,13 +73,21 @@ class JoinedLeg:
     call: JoinedCall
     handle: int
 
-    def audio(self, samples: Samples) -> None:
-        """Give samples that just came, shape `(n,)`, at the rate of the leg's facts."""
-        self.call.give(self.call.joiner.audio(self.handle, samples, self.call.clock_s()))
+    def audio(self, samples: Samples, at_s: float | None = None) -> None:
+        """Give samples, shape `(n,)`, at the rate of the leg's facts; `at_s` is when they came.
+
+        That is now when it is left out; legs whose audio came in one message must be given one time.
+        """
+        at_s = self.call.clock_s() if at_s is None else at_s
+        self.call.give(self.call.joiner.audio(self.handle, samples, at_s))
 
     def key(self, key: str) -> None:
         """A key was pressed, one of `0-9 * # A-D`."""
         self.call.give(self.call.joiner.key(self.handle, key, self.call.clock_s()))
+
+    def document(self, name: str, media_type: str, content: bytes) -> None:
+        """Keep what the phone system sent about the leg; `name` without a number, as `metadata.json`."""
+        self.call.give(self.call.joiner.document(self.handle, name, media_type, content))
 
     def leave(self, reason: str = "disconnected") -> None:
         """The connection has ended; more than once does nothing."""

@@ -10,6 +10,9 @@ from koemori.server.capture.settings import TrunkConfig
 from koemori.server.capture.trunk import TrunkContext, TrunkListener
 
 _OPENERS = {
+    "audiohook": "koemori.server.capture.audiohook",
+    "chan_websocket": "koemori.server.capture.chan_websocket",
+    "freeswitch": "koemori.server.capture.freeswitch",
     "siprec": "koemori.server.capture.siprec",
     "stream": "koemori.server.capture.stream",
     "whip": "koemori.server.capture.whip",

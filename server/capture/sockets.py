@@ -19,7 +19,7 @@ from fastapi import APIRouter, WebSocket
 from koemori.server.api.dependencies import Services
 from koemori.server.auth.origins import Origins
 from koemori.server.capture import proofs
-from koemori.server.capture.socket_settings import SocketSettings
+from koemori.server.capture.socket_settings import SocketLimits, SocketSettings
 from koemori.server.capture.trunk import TrunkContext
 
 logger = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ class SocketReader:
 
     socket: WebSocket
     context: TrunkContext
-    settings: SocketSettings
+    settings: SocketLimits
     begun: bool = False
     clock_s: Callable[[], float] = time.monotonic
     _opened_s: float = field(init=False)
@@ -198,15 +198,12 @@ class Gate:
     """
 
     context: TrunkContext
-    settings: SocketSettings
+    settings: SocketLimits
     token: str | None = None
 
-    def knows_address(self, socket: WebSocket) -> bool:
-        """Whether the peer's address may send at all; counts the refusal."""
-        if socket.client is not None and self.settings.allows(socket.client.host):
-            return True
-        self.context.refuse("not-allowed")
-        return False
+    def allows_address(self, socket: WebSocket) -> bool:
+        """Whether the peer's address may send at all."""
+        return socket.client is not None and self.settings.allows(socket.client.host)
 
     def needs_none(self, socket: WebSocket) -> bool:
         """Whether the address alone is proof enough: no secret is configured, no proxy, no web page."""
@@ -216,7 +213,7 @@ class Gate:
 
     def has_token(self, socket: WebSocket) -> bool:
         """Whether the peer presents the trunk's token."""
-        if self.token is None:
+        if self.token is None or not isinstance(self.settings, SocketSettings):
             return False
         if self.settings.bearer_in == "query":
             return proofs.same(socket.query_params.get("token", ""), self.token)
@@ -224,12 +221,12 @@ class Gate:
 
     async def admits(self, socket: WebSocket) -> bool:
         """Whether this peer may, by address and token alone; a refused one is told and counted."""
-        if not self.knows_address(socket):
-            await socket.close(REFUSED)
-            return False
-        if self.has_token(socket) if self.token is not None else self.needs_none(socket):
+        if not self.allows_address(socket):
+            self.context.refuse("not-allowed")
+        elif self.has_token(socket) if self.token is not None else self.needs_none(socket):
             return True
-        self.context.refuse("bad-token" if self.token is not None else "not-allowed")
+        else:
+            self.context.refuse("bad-token" if self.token is not None else "not-allowed")
         await socket.close(REFUSED)
         return False
 

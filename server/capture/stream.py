@@ -10,10 +10,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 
 from koemori.audio.errors import MediaMessageError
-from koemori.audio.frames import AudioFrame, SourceEvent
+from koemori.audio.frames import SourceEvent
 from koemori.audio.ingest.dialects.load import Dialect, load_dialect
 from koemori.audio.ingest.stream import MediaStream, StreamOptions
 from koemori.server.capture import proofs
@@ -73,9 +72,6 @@ class StreamListener:
 
     async def serve(self, socket: WebSocket) -> None:
         """Take one call."""
-        if not self._gate.knows_address(socket):
-            await socket.close(REFUSED)
-            return
         refusal = self._refusal(socket)
         if refusal is not None:
             self._context.refuse(refusal)
@@ -103,6 +99,8 @@ class StreamListener:
 
     def _refusal(self, socket: WebSocket) -> str | None:
         """Why this peer may not; None when it has proven itself, or need not."""
+        if not self._gate.allows_address(socket):
+            return "not-allowed"
         proof_asked = False
         if self._gate.token is not None:
             proof_asked = True
@@ -165,8 +163,6 @@ class StreamSource:
             else:
                 events = self._understand(message)
             for event in events:
-                if isinstance(event, AudioFrame):
-                    self._context.status.last_media_at = datetime.now(UTC)
                 yield event
 
     def _understand(self, message: str | bytes) -> list[SourceEvent]:

@@ -10,7 +10,7 @@ from koemori.audio.call import CallEnded, CallStarted, ChannelRole
 from koemori.audio.frames import AudioFrame, Gap, GapCause, SourceEvent
 from koemori.audio.ingest.counted import Samples
 from koemori.audio.ingest.legs import JoinLimits, LegFacts, LegJoiner
-from koemori.audio.signals import CallUpdated, KeyPressed, UpdateKind
+from koemori.audio.signals import CallDocument, CallUpdated, KeyPressed, UpdateKind
 
 from tests.fakes.media import assemble
 
@@ -220,6 +220,19 @@ def test_a_key_is_told_where_the_leg_stands_and_never_printed() -> None:
     assert isinstance(pressed, KeyPressed)
     assert (pressed.channel.index, pressed.start_sample, pressed.key) == (1, 8000, "7")
     assert "key" not in repr(pressed).replace("KeyPressed", "").replace("KeyCarrier", "")
+
+
+def test_documents_are_kept_and_numbered_whenever_they_come() -> None:
+    joiner = LegJoiner("test", JoinLimits(legs=1))
+    leg, _ = joiner.enter(CUSTOMER, 0.0)
+    assert joiner.document(leg, "metadata.json", "application/json", b"{}") == []
+    early = [e for e in joiner.audio(leg, numbered(0), 0.02) if isinstance(e, CallDocument)]
+    late = joiner.document(leg, "text.txt", "text/plain", b"bye")
+    assert [(d.name, d.content) for d in early] == [("metadata-1.json", b"{}")]
+    assert [(d.name, d.content) for d in late if isinstance(d, CallDocument)] == [("text-2.txt", b"bye")]
+    assert joiner.document(leg, "big.txt", "text/plain", b"x" * 300_000) == []
+    many = [joiner.document(leg, "text.txt", "text/plain", b"x") for _ in range(60)]
+    assert sum(map(len, many)) == 48
 
 
 def test_two_legs_that_claim_one_role_keep_only_one_of_it() -> None:

@@ -1,0 +1,115 @@
+"""Asterisk opens a WebSocket per channel (`chan_websocket`); `audio.ingest.chan_websocket` reads it.
+
+What a leg is comes from the address (`v(call=…,role=…)` in the dial string) or, in the JSON spelling, from
+channel variables: `call` (joins the legs), `role` (agent, customer), `agent`, `queue`, `from`; as variables
+`KOEMORI_CALL` and so on. Nothing is sent but the answer to the upgrade.
+"""
+
+from __future__ import annotations
+
+from koemori.audio.call import ChannelRole
+from koemori.audio.ingest.chan_websocket import AudioFormat, KeyEnd, MediaStart, read_text
+from koemori.audio.ingest.legs import JoinLimits, LegFacts
+from koemori.audio.ingest.stream_start import refuse, short_text
+from koemori.server.capture.chan_websocket_settings import ChanWebsocketTrunk
+from koemori.server.capture.joining import Joining
+from koemori.server.capture.leg_socket import LegSocket, NoPlaceError
+from koemori.server.capture.sockets import Gate, SocketReader
+from koemori.server.capture.trunk import TrunkContext
+from koemori.server.config import read_secret
+from starlette.datastructures import QueryParams
+from starlette.websockets import WebSocket
+
+SUBPROTOCOL = "media"
+_ROLES = {"agent": ChannelRole.AGENT, "customer": ChannelRole.CUSTOMER}
+
+
+class ChanWebsocketListener:
+    """The sockets of one trunk."""
+
+    def __init__(self, context: TrunkContext, settings: ChanWebsocketTrunk) -> None:
+        """Begin; `start` reads the secret."""
+        self._context = context
+        self._settings = settings
+        self._gate = Gate(context, settings)
+        self._joining = Joining(context, "chan_websocket", JoinLimits(wait_ms=round(settings.join_s * 1000)))
+
+    async def start(self) -> None:
+        """Read the secret."""
+        place, settings = f"trunks.{self._context.name}", self._settings
+        self._gate.token = read_secret(place, "token", settings.token, settings.token_file)
+
+    async def aclose(self) -> None:
+        """End what still runs."""
+        await self._joining.aclose()
+
+    async def serve(self, socket: WebSocket) -> None:
+        """Take one channel."""
+        if not await self._gate.admits(socket):
+            return
+        offered = socket.scope.get("subprotocols") or ()
+        await socket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in offered else None)
+        reader = SocketReader(socket, self._context, self._settings)
+        await ChannelSocket(reader, self._joining, self._context, self._settings, socket.query_params).run()
+
+
+class ChannelSocket(LegSocket):
+    """One channel."""
+
+    def __init__(
+        self,
+        reader: SocketReader,
+        joining: Joining,
+        context: TrunkContext,
+        settings: ChanWebsocketTrunk,
+        address: QueryParams,
+    ) -> None:
+        super().__init__(reader, joining, context, settings.max_calls)
+        self._settings = settings
+        self._address = address
+        self._format: AudioFormat | None = None
+
+    def text(self, message: str) -> None:
+        """`MEDIA_START` begins the leg; keys are told; the rest says nothing to a recorder."""
+        event = read_text(message)
+        if isinstance(event, MediaStart):
+            self._begin(event, message)
+        elif isinstance(event, KeyEnd) and self.legs:
+            self.legs[0].key(event.key)
+
+    def audio(self, payload: bytes) -> None:
+        """Samples of the leg."""
+        if self._format is None:
+            refuse("MEDIA_START before audio", f"{len(payload)} bytes")
+        self.legs[0].audio(self._format.push(payload))
+
+    def _begin(self, start: MediaStart, message: str) -> None:
+        if self.legs:
+            refuse("one MEDIA_START in a connection", "another")
+
+        def told(name: str) -> str | None:
+            given = self._address.get(name) or start.variables.get(f"KOEMORI_{name.upper()}")
+            return short_text(given)
+
+        key = told("call")
+        if not self.has_place(key):
+            raise NoPlaceError
+        self._format = AudioFormat(start.format)
+        ids = {"asterisk_channel": start.channel_id, "asterisk_connection": start.connection_id, "call": key}
+        leg = LegFacts(
+            start.channel_id or start.connection_id or "channel",
+            self._format.rate_hz,
+            _ROLES.get(told("role") or "", ChannelRole.UNKNOWN),
+            {name: value for name, value in ids.items() if value},
+            told("agent"),
+            told("from"),
+            told("queue") or self._settings.queue,
+        )
+        self.legs.append(self._joining.enter(leg, key))
+        ending, media_type = ("json", "application/json") if message[:1] == "{" else ("txt", "text/plain")
+        self.legs[0].document(f"media-start.{ending}", media_type, message.encode("utf-8", "surrogatepass"))
+
+
+def open_trunk(context: TrunkContext, settings: ChanWebsocketTrunk) -> ChanWebsocketListener:
+    """The listener of a trunk, not yet started."""
+    return ChanWebsocketListener(context, settings)

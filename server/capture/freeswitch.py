@@ -1,0 +1,114 @@
+"""FreeSWITCH forks a channel's audio to a WebSocket; `audio.ingest.freeswitch` reads it.
+
+A stereo fork is a call of two channels; mono forks are joined where their metadata names the same call.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+from koemori.audio.call import ChannelRole
+from koemori.audio.ingest.freeswitch import ForkFacts, PcmFraming, read_metadata
+from koemori.audio.ingest.legs import JoinLimits, LegFacts
+from koemori.server.capture.freeswitch_settings import FreeswitchTrunk
+from koemori.server.capture.joining import Joining
+from koemori.server.capture.leg_socket import LegSocket, NoPlaceError
+from koemori.server.capture.sockets import Gate, SocketReader
+from koemori.server.capture.trunk import TrunkContext
+from koemori.server.config import read_secret
+from starlette.websockets import WebSocket
+
+_MOST_TEXT_BYTES = 65_536
+
+
+class FreeswitchListener:
+    """The sockets of one trunk."""
+
+    def __init__(self, context: TrunkContext, settings: FreeswitchTrunk) -> None:
+        """Begin; `start` reads the secret."""
+        self._context = context
+        self._settings = settings
+        self._gate = Gate(context, settings)
+        self._joining = Joining(context, "freeswitch", JoinLimits(wait_ms=round(settings.join_s * 1000)))
+
+    async def start(self) -> None:
+        """Read the secret."""
+        place, settings = f"trunks.{self._context.name}", self._settings
+        self._gate.token = read_secret(place, "token", settings.token, settings.token_file)
+
+    async def aclose(self) -> None:
+        """End what still runs."""
+        await self._joining.aclose()
+
+    async def serve(self, socket: WebSocket) -> None:
+        """Take one fork."""
+        if not await self._gate.admits(socket):
+            return
+        # Modules name their sub-protocol as they are configured; the first that is offered is as good as any.
+        offered = socket.scope.get("subprotocols") or [None]
+        await socket.accept(subprotocol=offered[0])
+        reader = SocketReader(socket, self._context, self._settings)
+        await ForkSocket(reader, self._joining, self._context, self._settings).run()
+
+
+class ForkSocket(LegSocket):
+    """One fork."""
+
+    def __init__(
+        self, reader: SocketReader, joining: Joining, context: TrunkContext, settings: FreeswitchTrunk
+    ) -> None:
+        super().__init__(reader, joining, context, settings.max_calls)
+        self._settings = settings
+        self._facts: ForkFacts | None = None
+        self._first_text: bytes | None = None
+        self._framing = PcmFraming(1)
+
+    def text(self, message: str) -> None:
+        """Metadata first, then whatever the dial plan sends."""
+        content = message.encode("utf-8", "surrogatepass")[:_MOST_TEXT_BYTES]
+        if self.legs:
+            self.legs[0].document("text.txt", "text/plain", content)
+        elif self._facts is None:
+            self._facts = read_metadata(message)
+            self._first_text = content
+
+    def audio(self, payload: bytes) -> None:
+        """Samples; the first begin the call."""
+        if not self.legs:
+            self._begin(self._facts or ForkFacts())
+        at_s = self.legs[0].call.clock_s()
+        for leg, samples in zip(self.legs, self._framing.push(payload), strict=True):
+            leg.audio(samples, at_s)
+
+    def _begin(self, facts: ForkFacts) -> None:
+        settings = self._settings
+        channels = facts.channels or (2 if settings.mix == "stereo" else 1)
+        # Two channels of one socket are joined by a name of their own; nobody else can take a place there.
+        key = f"stereo-{secrets.token_hex(16)}" if channels == 2 else facts.join
+        if not self.has_place(key):
+            raise NoPlaceError
+        first, second = settings.roles
+        if channels == 1 and settings.mix == "mixed":
+            first = ChannelRole.UNKNOWN
+        if facts.role is not None:
+            first = facts.role
+            second = ChannelRole.AGENT if first is ChannelRole.CUSTOMER else ChannelRole.CUSTOMER
+        self._framing = PcmFraming(channels)
+        for index, role in enumerate((first, second)[:channels]):
+            leg = LegFacts(
+                facts.external_ids.get("channel_uuid", f"leg-{secrets.token_hex(4)}") + f"-{index}",
+                facts.rate_hz or settings.rate_hz,
+                role,
+                facts.external_ids,
+                facts.agent_id,
+                facts.customer_number,
+                facts.queue or settings.queue,
+            )
+            self.legs.append(self._joining.enter(leg, key))
+        if self._first_text is not None:
+            self.legs[0].document("metadata.json", "application/json", self._first_text)
+
+
+def open_trunk(context: TrunkContext, settings: FreeswitchTrunk) -> FreeswitchListener:
+    """The listener of a trunk, not yet started."""
+    return FreeswitchListener(context, settings)
