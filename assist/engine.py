@@ -29,6 +29,7 @@ from koemori.assist.types import (
     AlertReview,
     AssistEvent,
     AssistInput,
+    Attributed,
     CallClosed,
     CallerHistory,
     CallerKnown,
@@ -43,6 +44,7 @@ from koemori.assist.types import (
     VoiceRaised,
 )
 from koemori.assist.voice import supported
+from koemori.audio.call import ChannelRole
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -76,6 +78,8 @@ class AssistEngine:
         match event:
             case Heard():
                 return self._heard(event)
+            case Attributed():
+                return self._attributed(event)
             case Tick():
                 return self._tick(event)
             case AgentEdit():
@@ -147,6 +151,29 @@ class AssistEngine:
             fields = self._case.fields
             self._guarded("third_opinion", lambda: doubts.observe(event, self.call, findings, fields), None)
         return [*findings, *changes, *self._revision(), *self._guidance(event, findings)]
+
+    def _attributed(self, event: Attributed) -> list[AssistEvent]:
+        """Know better who said an utterance; what the agent said is observed, as if it had just been said.
+
+        What nobody was known to have said was taken for the customer's, so that needs no second look.
+        """
+        self._advance(event.at_ms)
+        heard = self.call.heard
+        places = [place for place, one in enumerate(heard) if one.utterance_id == event.utterance_id]
+        if not places:
+            return []
+        before = {part for part in heard[places[0] :] if part.utterance_id == event.utterance_id}
+        later = heard[places[-1] + 1 :]
+        del heard[places[0] :]
+        findings: list[Finding] = []
+        for part in event.parts:
+            heard.append(part)
+            if part.speaker is ChannelRole.AGENT and part not in before:
+                found = self._supported(part, self._detect(part))
+                self._guarded("case", partial(self._case.observe, part, self.call, found), None)
+                findings.extend(found)
+        heard.extend(later)
+        return [*findings, *self._revision(), *self._guidance(Tick(self.call.now_ms), findings)]
 
     def _tick(self, event: Tick) -> list[AssistEvent]:
         self._advance(event.at_ms)

@@ -97,6 +97,19 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
+class Attributed:
+    """Who said the parts of an utterance that was heard before; takes the place of what was known of it.
+
+    Attributes:
+        parts: With the utterance's id and together its words, in order.
+    """
+
+    at_ms: int
+    utterance_id: str
+    parts: tuple[Heard, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Media time went on with nothing said; lets clocks (detention, silence) act."""
 
@@ -205,9 +218,8 @@ class ThirdOpinion:
     model: str
 
 
-AssistInput = (
-    Heard | Tick | AgentEdit | CallerKnown | VoiceRaised | LadderApproved | ThirdOpinion | CallClosed
-)
+_Told = AgentEdit | CallerKnown | LadderApproved | ThirdOpinion
+AssistInput = Heard | Attributed | Tick | VoiceRaised | _Told | CallClosed
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,14 +31,15 @@ from koemori.audio.call import CallStarted, Channel
 from koemori.audio.frames import AudioFrame, Gap, GapCause, ms_to_samples, samples_to_ms
 from koemori.audio.resample import ChannelResampler
 from koemori.audio.signals import CallUpdated
-from koemori.models.types import LoadChanged, Partial, Timing, TranscriptEvent, Utterance, VoiceChanged
+from koemori.models.types import LoadChanged, Partial, Timing, TranscriptEvent, VoiceChanged
 from koemori.server.calls.callers import CallerFinder
 from koemori.server.calls.consultation import Consultation
 from koemori.server.calls.emitter import Emitter
-from koemori.server.calls.heard import KnownRoles, heard, voice_raised
+from koemori.server.calls.heard import KnownRoles, voice_raised
 from koemori.server.calls.latency import Cause
 from koemori.server.calls.ordering import SpokenOrder
 from koemori.server.calls.ports import CallPorts, Engine, Listener, Pace
+from koemori.server.calls.who_speaks import WhoSpeaks
 from koemori.server.telemetry import Metrics
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ class AssistLane:
         self._engine_turn = asyncio.Lock()
         self._finder = CallerFinder(started.call_id, ports.look_up)
         self._roles = KnownRoles()
+        self._who = WhoSpeaks()
         self._consultation = Consultation(started.call_id, ports.adviser, metrics, self._feed)
         self._questions: asyncio.Queue[_Question | None] = asyncio.Queue()
         self._order = SpokenOrder()
@@ -327,8 +329,8 @@ class AssistLane:
             return
         state = self._channels[event.channel.index]
         state.settled_ms = max(state.settled_ms, event.end_ms)
-        if isinstance(event, Utterance):
-            await self._ask(heard(event), self._cause(event.end_ms, event.timing, came_ms))
+        for told, timing in self._who.inputs(event):
+            await self._ask(told, self._cause(event.end_ms, timing, came_ms))
 
     async def _tick(self, now_ms: int) -> None:
         """Tell the engine of each second that went by."""

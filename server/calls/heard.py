@@ -1,4 +1,4 @@
-"""What was heard, as the engine is told it, and whose voice it was as far as that is known by then."""
+"""What was heard on a channel whose role became known later, and how it was spoken, as the engine is told."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeVar
 
-from koemori.assist.types import Heard, VoiceRaised
+from koemori.assist.types import VoiceRaised
 from koemori.audio.call import ChannelRole
-from koemori.models.types import LoadChanged, TranscriptEvent, Utterance, VoiceChanged
+from koemori.models.types import LoadChanged, TranscriptEvent, VoiceChanged
 
 _Event = TypeVar("_Event", bound=TranscriptEvent)
 
@@ -29,17 +29,6 @@ class KnownRoles:
             return event
         role = self._roles.get(event.channel.index, event.channel.role)
         return replace(event, channel=replace(event.channel, role=role))
-
-
-def heard(event: Utterance) -> Heard:
-    """Words for the engine."""
-    return Heard(
-        utterance_id=event.utterance_id,
-        speaker=event.channel.role,
-        start_ms=event.start_ms,
-        end_ms=event.end_ms,
-        text=event.text,
-    )
 
 
 def voice_raised(event: VoiceChanged) -> VoiceRaised:

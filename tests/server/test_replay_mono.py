@@ -19,6 +19,7 @@ pytestmark = pytest.mark.model
 
 COMMAND = (sys.executable, "-c", "from koemori.server.cli import main; main()", "replay")
 CALL_S = 40.0
+AGENTS_OWN = "premature_liability"
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +74,8 @@ def test_words_are_given_to_the_voices_that_said_them(corpus: Path, recording: P
             pairs[turn.speaker, run["speaker"]] += max(0, shared_ms)
     right = pairs["agent", "S1"] + pairs["customer", "S2"]
     assert right / pairs.total() > 0.9
+    # Only the agent can admit too much: which voice that is was told by what both say.
+    assert AGENTS_OWN in {event["category"] for event in events if event["type"] == "alert"}
 
 
 def test_without_diarization_every_word_says_unknown(recording: Path, tmp_path: Path) -> None:
@@ -81,3 +84,4 @@ def test_without_diarization_every_word_says_unknown(recording: Path, tmp_path: 
     assert words
     assert {word["speaker"] for word in words} == {"unknown"}
     assert not any(event["type"] == "speakers" for event in events)
+    assert AGENTS_OWN not in {event["category"] for event in events if event["type"] == "alert"}
