@@ -5,6 +5,7 @@
         ├── AudioFileError        a file that cannot be played as a call
         ├── FrameOrderError       a frame that breaks its channel's timeline
         ├── MediaMessageError     a media message that a peer sent and we cannot use
+        ├── AudioSocketError      bytes on a connection that are not AudioSocket's
         ├── RtpPacketError        a datagram that is neither RTP nor RTCP, or SRTP that does not verify
         ├── MediaPortError        no UDP port is left for media
         ├── SipError              a SIP message, or a body of one, that cannot be used
@@ -111,6 +112,17 @@ class MediaPortError(AudioError):
         super().__init__(f"media: expected a free pair of UDP ports from {port_min} to {port_max}; got none")
         self.port_min = port_min
         self.port_max = port_max
+
+
+class AudioSocketError(AudioError):
+    """Bytes that Asterisk's AudioSocket never sends: `expected` and `came` say which."""
+
+    code = "audiosocket"
+
+    def __init__(self, expected: str, came: str) -> None:
+        super().__init__(f"audiosocket: expected {expected}; got {came}")
+        self.expected = expected
+        self.came = came
 
 
 class JournalError(AudioError):

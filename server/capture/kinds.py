@@ -10,6 +10,7 @@ from koemori.server.capture.settings import TrunkConfig
 from koemori.server.capture.trunk import TrunkContext, TrunkListener
 
 _OPENERS = {
+    "audiosocket": "koemori.server.capture.audiosocket",
     "audiohook": "koemori.server.capture.audiohook",
     "chan_websocket": "koemori.server.capture.chan_websocket",
     "freeswitch": "koemori.server.capture.freeswitch",

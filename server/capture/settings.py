@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from koemori.server.capture.audiohook_settings import AudioHookTrunk
+from koemori.server.capture.audiosocket_settings import AudioSocketTrunk
 from koemori.server.capture.chan_websocket_settings import ChanWebsocketTrunk
 from koemori.server.capture.freeswitch_settings import FreeswitchTrunk
 from koemori.server.capture.siprec_settings import SiprecTrunk
@@ -13,7 +14,13 @@ from koemori.server.capture.whip_settings import WhipTrunk
 from pydantic import Field
 
 TrunkConfig = Annotated[
-    AudioHookTrunk | ChanWebsocketTrunk | FreeswitchTrunk | SiprecTrunk | StreamTrunk | WhipTrunk,
+    AudioHookTrunk
+    | AudioSocketTrunk
+    | ChanWebsocketTrunk
+    | FreeswitchTrunk
+    | SiprecTrunk
+    | StreamTrunk
+    | WhipTrunk,
     Field(discriminator="kind"),
 ]
 """One section `[trunks.<name>]`."""
