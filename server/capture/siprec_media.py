@@ -120,6 +120,7 @@ class RtpCallMedia:
 
     def hold(self, leg: int, held: bool) -> None:
         """The sender pauses or goes on."""
+        self._sockets.drain()  # what has come belongs before the change
         if self._legs is not None and leg in self._channel:
             change = self._legs.pause if held else self._legs.resume
             self._pass(change(self._channel[leg], now_us()))
@@ -139,6 +140,7 @@ class RtpCallMedia:
         """Close the ports and end the call."""
         if self._ended:
             return
+        self._sockets.drain()  # the last packets wait in the sockets
         for leg in range(len(self._opened)):
             self.close(leg)
         if self._legs is not None and self._started is not None:
