@@ -63,10 +63,11 @@ def read_metadata(text: str) -> ForkFacts:
     """
     given = _object(text)
     rate_hz, mix, role = given.get("rate"), given.get("mix"), given.get("role")
-    rate_hz = int(rate_hz) if isinstance(rate_hz, str) and rate_hz.isdecimal() else rate_hz
-    if rate_hz is not None and rate_hz not in RATES_HZ:
-        refuse(f"a rate of {RATES_HZ}", kind_of(rate_hz), fatal=True)
-    if mix is not None and mix not in _MIXES:
+    known = {str(rate): rate for rate in RATES_HZ}
+    rate_hz = known.get(str(rate_hz)[:8]) if isinstance(rate_hz, int | str) else None
+    if "rate" in given and rate_hz is None:
+        refuse(f"a rate of {RATES_HZ}", kind_of(given["rate"]), fatal=True)
+    if mix is not None and (not isinstance(mix, str) or mix not in _MIXES):
         refuse(f"a mix of {sorted(_MIXES)}", kind_of(mix), fatal=True)
     if role is not None and role not in ("agent", "customer"):
         refuse("agent or customer as role", kind_of(role), fatal=True)

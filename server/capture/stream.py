@@ -11,10 +11,12 @@ import logging
 import time
 from collections.abc import AsyncIterator
 
+from koemori.audio.call import CallStarted
 from koemori.audio.errors import MediaMessageError
 from koemori.audio.frames import SourceEvent
 from koemori.audio.ingest.dialects.load import Dialect, load_dialect
 from koemori.audio.ingest.stream import MediaStream, StreamOptions
+from koemori.audio.signals import CallDocument
 from koemori.server.capture import proofs
 from koemori.server.capture.running import run_call
 from koemori.server.capture.sockets import (
@@ -147,6 +149,7 @@ class StreamSource:
         self._context = context
         self._stream = MediaStream(dialect, options=options)
         self._ticking = not dialect.numbered
+        self._keeps_start = options.token is None  # which would be in the start
 
     def stop(self, reason: str) -> None:
         """End the call from our side, after what has been received."""
@@ -164,6 +167,8 @@ class StreamSource:
                 events = self._understand(message)
             for event in events:
                 yield event
+                if isinstance(event, CallStarted) and isinstance(message, str) and self._keeps_start:
+                    yield CallDocument(event.call_id, 0, "start-1.json", "application/json", message.encode())
 
     def _understand(self, message: str | bytes) -> list[SourceEvent]:
         try:
