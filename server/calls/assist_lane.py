@@ -28,6 +28,7 @@ from koemori.assist.types import (
     Tick,
 )
 from koemori.audio.call import CallStarted, Channel
+from koemori.audio.concealment import Concealment
 from koemori.audio.frames import AudioFrame, Gap, GapCause, ms_to_samples, samples_to_ms
 from koemori.audio.resample import ChannelResampler
 from koemori.audio.signals import CallUpdated
@@ -68,6 +69,7 @@ class _ChannelState:
 
     channel: Channel
     resampler: ChannelResampler
+    concealment: Concealment
     next_sample: int = 0
     """Position, at the assist rate, of the next sample the resampler will give."""
     offered_ms: int = 0
@@ -126,8 +128,11 @@ class AssistLane:
         self._order = SpokenOrder()
         self._order_turn = asyncio.Lock()
         self._next_tick_ms = TICK_MS
+        rate_hz = started.sample_rate_hz
         self._channels = {
-            channel.index: _ChannelState(channel, ChannelResampler(started.sample_rate_hz, ASSIST_RATE_HZ))
+            channel.index: _ChannelState(
+                channel, ChannelResampler(rate_hz, ASSIST_RATE_HZ), Concealment(rate_hz)
+            )
             for channel in started.channels
         }
 
@@ -285,13 +290,14 @@ class AssistLane:
         state = self._channels[event.channel.index]
         start = event.start_sample * ASSIST_RATE_HZ // event.sample_rate_hz
         end = event.end_sample * ASSIST_RATE_HZ // event.sample_rate_hz
-        if isinstance(event, Gap):
+        sound = state.concealment.sound(event)
+        if sound is None:
             self._push(listener, state, state.resampler.flush())
             start_ms, end_ms = (samples_to_ms(place, ASSIST_RATE_HZ) for place in (start, end))
             listener.gap(state.channel, start_ms, end_ms - start_ms)
             state.next_sample = end
         else:
-            self._push(listener, state, state.resampler.push(event.samples))
+            self._push(listener, state, state.resampler.push(sound))
         state.heard_ms = samples_to_ms(end, ASSIST_RATE_HZ)
 
     def _push(self, listener: Listener, state: _ChannelState, samples: NDArray[np.float32]) -> None:
