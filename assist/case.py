@@ -17,7 +17,7 @@ from koemori.assist.end_state import EndStateJudge
 from koemori.assist.extractors import EXTRACTORS, Extractor
 from koemori.assist.playbooks.schema import Playbook
 from koemori.assist.summary import Summarizer
-from koemori.assist.tags import Tagger
+from koemori.assist.tags import Ids, Tagger, joined
 from koemori.assist.types import (
     CASE_FIELDS,
     AgentEdit,
@@ -109,11 +109,24 @@ class CaseFile:
             summary=self._summarizer.written(
                 shown, self._labels.get(f"end_state.{state}", "") if complaint else ""
             ),
-            tags=self._tagger.tags(shown, self._categories, complaint=complaint),
+            tags=self._tagger.tags(shown, self._shown_by(), complaint=complaint),
             record_keeping=self._tagger.record_keeping(
-                harassment=bool(self._categories), complaint=complaint, promise="promises" in shown
+                harassment=joined(self._shown_by().values()) if self._categories else None,
+                complaint=_stated_in(shown, *OF_COMPLAINTS) if complaint else None,
+                promise=_stated_in(shown, "promises") if "promises" in shown else None,
             ),
         )
+
+    def _shown_by(self) -> dict[Category, Ids]:
+        """The harassment found, by category: ids of the utterances that show it."""
+        return {
+            category: joined(
+                finding.utterance_ids
+                for finding in self._findings
+                if _harassment_category(finding) is category
+            )
+            for category in self._categories
+        }
 
     def _conclude(self, state: EndState, at_ms: int) -> None:
         promises = self._fields.get("promises")
@@ -170,6 +183,10 @@ def _in_short(promise: str) -> str:
     what, _, rest = promise.partition("(期限: ")
     by = rest.partition("、担当")[0]
     return what if by in ("", "未定") else f"{what}({by})"
+
+
+def _stated_in(fields: Mapping[str, FieldValue], *names: str) -> Ids:
+    return joined(fields[name].utterance_ids for name in names if name in fields)
 
 
 def _harassment_category(finding: Finding) -> Category | None:

@@ -74,6 +74,10 @@ class Checklist:
         self._approved[item] = approval
         return [] if was_done else [ChecklistChange(item, True, approval.at_ms, None)]
 
+    def lapse(self, item: str) -> None:
+        """A supervisor's approval of an item, if there was one, counts no more."""
+        self._approved.pop(item, None)
+
     def said(self, item: str) -> Said | None:
         """How an item was said, or None while it was not."""
         return self._said.get(item)

@@ -66,6 +66,7 @@ class Guide:
         self._asked: set[str] = set()
         """Questions (by rule) that the agent asked already."""
         self._sequence = 0
+        self._now_ms = 0
 
     def observe(
         self,
@@ -84,7 +85,7 @@ class Guide:
             checklist: What the agent has said so far.
             fields: The case as it stands; without it, no question is asked about missing fields.
         """
-        now_ms = event.end_ms if isinstance(event, Heard) else event.at_ms
+        self._now_ms = now_ms = event.end_ms if isinstance(event, Heard) else event.at_ms
         agent_speaks = isinstance(event, Heard) and event.speaker is ChannelRole.AGENT
         if isinstance(event, Heard) and agent_speaks:
             self._note_questions(event)
@@ -112,7 +113,7 @@ class Guide:
         self, event: LadderApproved, checklist: Checklist
     ) -> list[Approval | ChecklistChange | Guidance]:
         """Take a supervisor's approval; nothing when the call does not stand where one is called for."""
-        if not self._ladder.awaits_approval(checklist):
+        if not self._ladder.awaits_approval(checklist, event.at_ms):
             return []
         step = self._ladder.approval_step
         approval = Approval(event.at_ms, event.approved_by, event.approver_name or event.approved_by, step)
@@ -122,7 +123,7 @@ class Guide:
 
     def ladder(self, checklist: Checklist) -> LadderStanding | None:
         """Where the call stands on the warning ladder; None while nothing called for it."""
-        return self._ladder.standing(checklist)
+        return self._ladder.standing(checklist, self._now_ms)
 
     def _note_questions(self, heard: Heard) -> None:
         for rule in self._playbook.rules:

@@ -3,7 +3,8 @@
 The next step is offered only when the agent *said* the one before it (heard on the line, not clicked) and
 the customer went on after it. A step that was skipped is offered first; ending the call is never offered
 before request, warning and announcement were spoken and a superior approved, by word or by a click that is
-kept. The reason on the card quotes what was said and names who approved, so that it can be defended later.
+kept and counts for a while only. The reason on the card quotes what was said and names who approved, so that
+it can be defended later.
 After a hint of self-harm no step towards ending is offered any more.
 
 Source: ministry manual on customer harassment (2022-02), 暴言型 (ask to stop, record, end if serious) and
@@ -19,7 +20,7 @@ from typing import Final
 from koemori.assist.cards import Card, clock, filled
 from koemori.assist.checklist import Checklist
 from koemori.assist.playbooks.schema import Ladder, LadderStep
-from koemori.assist.types import Alert, Category, Repetition, Severity
+from koemori.assist.types import Alert, Category, LadderApproved, Repetition, Severity
 
 _WARNING: Final = int(Severity.WARNING)
 _APPROVAL: Final = 3
@@ -58,6 +59,8 @@ class LadderWalk:
         self._offered: dict[str, int] = {}
         self._went_on: Alert | Repetition | None = None
         """What the customer did while the approval was the only thing missing."""
+        self._went_on_ms = 0
+        """When the customer last did what calls for the ladder."""
         self._withheld = False
         self.begun = False
 
@@ -73,22 +76,37 @@ class LadderWalk:
         if not self._calls_for_ladder(finding):
             return None
         self.begun = True
-        if self.awaits_approval(checklist):
+        self._went_on_ms = now_ms
+        if self._approval(checklist, now_ms) is None:
+            checklist.lapse(self.approval_step)
+        if self.awaits_approval(checklist, now_ms):
             self._went_on = finding
         return self._offer(finding, checklist, now_ms)
 
-    def awaits_approval(self, checklist: Checklist) -> bool:
-        """Whether all was said that comes before a supervisor's approval, and none was given yet."""
+    def awaits_approval(self, checklist: Checklist, now_ms: int) -> bool:
+        """Whether a supervisor's approval is called for: all that comes before it was said, not too long ago.
+
+        It is no more once an approval counts, and again when that one is too old.
+        """
         steps = self._ladder.steps
+        said = [checklist.said(step.id) for step in steps[:_APPROVAL]]
+        if not self.begun or self._withheld or checklist.done(steps[-1].id):
+            return False
+        called_ms = max((one.heard.end_ms for one in said if one is not None), default=0)
         return (
-            self.begun
-            and not self._withheld
-            and all(checklist.done(step.id) for step in steps[:_APPROVAL])
-            and checklist.approved(self.approval_step) is None
-            and not checklist.done(steps[-1].id)
+            None not in said
+            and now_ms - max(called_ms, self._went_on_ms) <= self._ladder.approval_ms
+            and self._approval(checklist, now_ms) is None
         )
 
-    def standing(self, checklist: Checklist) -> LadderStanding | None:
+    def _approval(self, checklist: Checklist, now_ms: int) -> LadderApproved | None:
+        """A supervisor's approval, if it still counts."""
+        approval = checklist.approved(self.approval_step)
+        if approval is None or now_ms - approval.at_ms > self._ladder.approval_ms:
+            return None
+        return approval
+
+    def standing(self, checklist: Checklist, now_ms: int) -> LadderStanding | None:
         """What was said and approved so far; None while nothing called for the ladder."""
         if not self.begun:
             return None
@@ -102,7 +120,7 @@ class LadderWalk:
             if approval is not None:
                 name = approval.approver_name or approval.approved_by
                 done.append(LadderStepSaid(step.id, approval.at_ms, "", None, name))
-        return LadderStanding(tuple(done), self.awaits_approval(checklist))
+        return LadderStanding(tuple(done), self.awaits_approval(checklist, now_ms))
 
     def approved(self, checklist: Checklist, now_ms: int) -> Card | None:
         """The step after the approval, at once, if the customer went on after the announcement."""

@@ -233,6 +233,7 @@ def read_ladder(document: Table) -> Ladder:
         cooldown_ms=document.integer("cooldown_ms", 15_000),
         expires_ms=document.integer("expires_ms", 45_000, low=1_000),
         priority=document.integer("priority", 70, high=100),
+        approval_ms=document.integer("approval_ms", 600_000, low=60_000),
         first_words=words,
     )
     if tuple(step.id for step in ladder.steps) != LADDER:

@@ -135,6 +135,8 @@ class Ladder:
     cooldown_ms: int
     expires_ms: int
     priority: int
+    approval_ms: int
+    """How long after it was called for a superior may approve, and for how long the approval counts."""
     first_words: Mapping[Category, str]
     """How the first step is said for a category; else the step's own words."""
 

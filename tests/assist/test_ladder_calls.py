@@ -43,6 +43,7 @@ ABUSE = (
     "このバカ野郎、ゴミみたいな会社だな。",
     "死ねよバカ、お前みたいなゴミは社会の害悪だ。",
 )
+APPROVAL_MS = shipped_playbook().ladder.approval_ms
 Script = list[tuple[ChannelRole, str]]
 
 
@@ -210,6 +211,33 @@ def test_a_click_counts_for_nothing_while_a_step_is_missing(replies: tuple[str, 
 def test_one_approval_is_enough_and_a_second_click_changes_nothing() -> None:
     call = Approving(ASK, WARN, ANNOUNCE, turns=8)
     assert call.engine.push(LadderApproved(call.at_ms + 1, "other", "")) == []
+
+
+def test_a_click_that_comes_too_long_after_the_announcement_counts_for_nothing() -> None:
+    engine = AssistEngine(CallFacts("call"), shipped_playbook())
+    lines = heard(script(ASK, WARN, ANNOUNCE))
+    played(engine, lines[:8])
+    late_ms = lines[7].end_ms + APPROVAL_MS + 1
+    engine.push(Tick(late_ms))
+    standing = engine.ladder
+    assert standing is not None
+    assert not standing.awaits_approval
+    assert engine.push(LadderApproved(late_ms, "boss", "")) == []
+    again = Heard("again", ChannelRole.CUSTOMER, late_ms, late_ms + 5_000, ABUSE[4])
+    played(engine, [again])
+    assert isinstance(engine.push(LadderApproved(again.end_ms, "boss", ""))[0], Approval)
+
+
+def test_an_approval_that_grew_old_ends_no_call_and_is_asked_for_again() -> None:
+    call = Approving(ASK, WARN, ANNOUNCE, turns=7)
+    late_ms = call.at_ms + APPROVAL_MS + 1
+    again = Heard("again", ChannelRole.CUSTOMER, late_ms, late_ms + 5_000, ABUSE[4])
+    cards = [event for event in played(call.engine, [again]) if isinstance(event, Guidance)]
+    assert [card.stage for card in cards] == ["ladder4"]
+    second = call.engine.push(LadderApproved(again.end_ms + 1_000, "boss", ""))
+    assert isinstance(second[0], Approval)
+    assert isinstance(second[-1], Guidance)
+    assert second[-1].stage == "ladder5"
 
 
 def test_the_standing_shows_what_a_supervisor_is_asked_to_approve() -> None:

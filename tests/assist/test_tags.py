@@ -10,7 +10,7 @@ import pytest
 from koemori.assist.errors import PlaybookError
 from koemori.assist.playbooks.tag_rules import TagRules, read_tags
 from koemori.assist.playbooks.toml_table import parse_toml
-from koemori.assist.tags import Tagger
+from koemori.assist.tags import Ids, Tagger
 from koemori.assist.types import Category, FieldValue, RecordKeeping
 
 from tests.fakes.conversation import Conversation, shipped_playbook
@@ -27,7 +27,8 @@ def tagger(*said: str) -> Tagger:
 
 def ids(kind: str, categories: tuple[Category, ...] = (), complaint: bool = True, **values: str) -> list[str]:
     fields = {name: FieldValue(value, 0.6, ("u0",)) for name, value in values.items()}
-    return [tag.id for tag in tagger().tags(fields, categories, complaint=complaint) if tag.kind == kind]
+    found = tagger().tags(fields, dict.fromkeys(categories, ()), complaint=complaint)
+    return [tag.id for tag in found if tag.kind == kind]
 
 
 @pytest.mark.parametrize(
@@ -79,11 +80,18 @@ def test_categories_gather_into_the_types_of_the_ministry() -> None:
 
 def test_every_tag_names_its_utterances() -> None:
     fields = {"demand": FieldValue("返金してください", 0.6, ("u3",))}
-    assert [tag.utterance_ids for tag in tagger().tags(fields, (), complaint=True)] == [("u3",)]
+    assert [tag.utterance_ids for tag in tagger().tags(fields, {}, complaint=True)] == [("u3",)]
+
+
+def test_a_type_of_the_ministry_names_the_utterances_of_all_its_categories_once() -> None:
+    shown = {Category.THREAT: ("u2", "u5"), Category.VIOLENCE: ("u5", "u6")}
+    tags = {tag.id: tag.utterance_ids for tag in tagger().tags({}, shown, complaint=True)}
+    assert set().union(*map(set, tags.values())) == {"u2", "u5", "u6"}
+    assert all(len(set(ids)) == len(ids) for ids in tags.values())
 
 
 def kept(
-    *said: str, harassment: bool = False, complaint: bool = False, promise: bool = False
+    *said: str, harassment: Ids | None = None, complaint: Ids | None = None, promise: Ids | None = None
 ) -> RecordKeeping | None:
     return tagger(*said).record_keeping(harassment=harassment, complaint=complaint, promise=promise)
 
@@ -108,8 +116,9 @@ def test_what_has_to_be_kept_outweighs_what_need_not() -> None:
 
 @pytest.mark.parametrize("reason", ["harassment", "complaint", "promise"])
 def test_harassment_complaints_and_promises_have_to_be_kept(reason: str) -> None:
-    decided = kept(**{reason: True})
+    decided = kept(**{reason: ("u1", "u4")})
     assert decided is not None
+    assert decided.utterance_ids == ("u1", "u4")
     assert (decided.required, decided.rule_id) == (True, reason)
 
 
@@ -119,8 +128,8 @@ def test_what_no_criterion_decides_is_left_to_a_person() -> None:
 
 def test_a_playbook_without_rules_tags_nothing() -> None:
     empty = Tagger(TagRules())
-    assert empty.tags({"demand": FieldValue("返金", 0.6, ())}, (Category.SNS,), complaint=True) == ()
-    assert empty.record_keeping(harassment=True, complaint=True, promise=True) is None
+    assert empty.tags({"demand": FieldValue("返金", 0.6, ())}, {Category.SNS: ("u1",)}, complaint=True) == ()
+    assert empty.record_keeping(harassment=(), complaint=(), promise=()) is None
 
 
 def test_every_rule_states_its_source() -> None:

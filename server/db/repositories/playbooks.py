@@ -54,18 +54,19 @@ def versions(session: Session) -> list[PlaybookVersionRow]:
 def rule(
     session: Session, playbook_version: str, rule_id: str, kinds: Iterable[str] = ALERTING
 ) -> KeptRule | None:
-    """A rule as it stood in a version of the playbook."""
+    """A rule as it stood in a version of the playbook; of one id in several kinds, the kind named first."""
+    order = tuple(kinds)
     query = (
         select(PlaybookRuleRow, PlaybookVersionRow)
         .join(PlaybookVersionRow, PlaybookVersionRow.version == PlaybookRuleRow.playbook_version)
         .where(
             PlaybookRuleRow.playbook_version == playbook_version,
             PlaybookRuleRow.rule_id == rule_id,
-            PlaybookRuleRow.kind.in_(tuple(kinds)),
+            PlaybookRuleRow.kind.in_(order),
         )
     )
-    found = session.execute(query).first()
-    return None if found is None else KeptRule(*found)
+    found = [KeptRule(*row) for row in session.execute(query)]
+    return min(found, key=lambda kept: order.index(kept.rule.kind), default=None)
 
 
 def wordings(session: Session, rule_id: str) -> list[KeptRule]:

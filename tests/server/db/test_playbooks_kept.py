@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from koemori.assist.playbooks.lexicon import CLOCK_RULES
 from koemori.assist.playbooks.load import load_playbook
 from koemori.server.db.repositories import playbooks
+from koemori.server.db.tables import PlaybookRuleRow
 
 from tests.fakes.office import open_database
 from tests.fakes.playbooks import OURS, OURS_FILE, own_playbook, write
@@ -58,3 +60,30 @@ def test_a_rules_wordings_come_once_each_and_newest_first(tmp_path: Path) -> Non
     database.close()
     # The last text was in force before: the version that first brought it is the one that is kept.
     assert [(kept.rule.version, kept.playbook.first_used_at.day) for kept in found] == [(4, 24), (3, 22)]
+
+
+def test_a_rule_id_of_two_kinds_is_read_in_the_order_asked_for(tmp_path: Path) -> None:
+    database, playbook = open_database(tmp_path), load_playbook(directory=own_playbook(tmp_path))
+    with database.write() as transaction:
+        playbooks.keep(transaction, playbook, DAY)
+        twin = playbooks.rule(transaction, playbook.version, "sns.ours")
+        assert twin is not None
+        columns = {column.name: getattr(twin.rule, column.name) for column in twin.rule.__table__.columns}
+        transaction.add(PlaybookRuleRow(**columns | {"kind": "clock"}))
+    with database.read() as transaction:
+        kinds = [
+            kept.rule.kind
+            for order in (("detection", "clock"), ("clock", "detection"))
+            if (kept := playbooks.rule(transaction, playbook.version, "sns.ours", order)) is not None
+        ]
+    database.close()
+    assert kinds == ["detection", "clock"]
+
+
+def test_limits_that_the_playbook_sets_state_their_source(tmp_path: Path) -> None:
+    database, playbook = open_database(tmp_path), load_playbook()
+    with database.write() as transaction:
+        playbooks.keep(transaction, playbook, DAY)
+        kept = [playbooks.rule(transaction, playbook.version, rule_id) for rule_id in CLOCK_RULES]
+        assert all(one is not None and "リピート型" in one.rule.source for one in kept)
+    database.close()
