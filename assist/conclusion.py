@@ -19,13 +19,13 @@ from koemori.audio.call import ChannelRole
 
 _REFUSED: Final = re.compile(
     r"(?P<what>[^、。]{2,24}?)(?:につきまして)?(?:は|を|も|には|にも|では|に)?"
-    r"(?:お?断り(?:して|いた|申|させ)|(?:いたし|致し|でき|出来|応じ|お受けし|お受けいたし|お答えいたし|お答えし|お伝えし)かね|お受けでき|行っておりません)"
+    r"(?:お?断り(?:して|いた|申|させ)|(?:いたし|致し|でき|出来|応じ|お受けし|お受けいたし|お答えいたし|お答えし|お伝えし)かね|お受けでき|お受け(?:いた)?して(?:おり|い)ません|行っておりません)"
 )
 _DONE: Final = re.compile(
     r"(完了|手配|変更|登録|予約|解約|取り消|キャンセル|受け?付|発送|再発行|停止|切り替え|お送り)(?:が|を)?(?:いたし|し|させていただき)?ました"
 )
 _FOUND: Final = re.compile(
-    r"(確認|調査|お調べ)(いたしましたところ|しましたところ|の結果|した結果|いたしました結果)|と(判明|分かり)|が(判明|ございました)"
+    r"(確認|調査|お調べ)(いたしましたところ|しましたところ|の結果|した結果|いたしました結果)|と(判明|分かり)|が(判明|ございました(?!ら))"
 )
 _ACCEPTED: Final = re.compile(
     r"(?P<what>[^、。]{2,20}?)(?<!それ)(?<!これ)(?<!そう)(?:で|なら|でしたら)(?:いい|良い|結構|お願い|大丈夫|構わ|かまわ|ええ)"
@@ -51,7 +51,7 @@ _ASKS_CALLER: Final = re.compile(
     "お?聞かせ|お?教え|お知らせ|お?申し付け|お?伝え|お?確かめ|お待ち|お?控え|ご了承|ご理解|ご容赦|お許し"
 )
 _GENERIC: Final = re.compile(
-    r"^(?:この(?:場|お?電話)|今の(?:時点|段階)|現(?:時点|段階)|こちら|お?電話|そちら|それ|ご?要望|ご?要求|ご?意向|お話|お気持ち)(?:で)?$"
+    r"^(?:この(?:場|お?電話)|今の(?:時点|段階)|現(?:時点|段階)|こちら|お?電話|そちら|それ|ご?要望|ご?要求|ご?意向|ご?希望|お話|お気持ち)(?:で|に(?:は)?(?:お?応え|沿|添)?[いうえ]?)?$"
 )
 _TOPIC: Final = re.compile(r"(?P<what>[^、。]{2,20}?)に(?:つきまして|関しまして|ついて)(?:は|も)")
 _HELD: Final = re.compile(
@@ -63,6 +63,16 @@ _UNDER_WAY: Final = re.compile(
 )
 """「控えは撮影会社に照会をかけております」: what is being done."""
 _KIND: Final = re.compile("([^「」、]{2,10})「")
+_DID: Final = re.compile(
+    "(?:いたし|致し|させていただき)ました(?:ので|から)?[、。]?$|(?:いたし|致し)ましたので、"
+)
+_MERE_TALK: Final = re.compile(
+    "確認|承知|お待たせ|失礼|迷惑|不便|おかけ|伺い|お調べ|お電話|拝見|警告|承り|検知|感謝|申し"
+)
+"""Deeds of talking that settle nothing."""
+_FREE: Final = re.compile(
+    "(?:料金|費用|手数料|解約金|違約金|送料|代金)[^。]{0,8}(?:かかりません|無料|不要|いただきません|いただいて(?:おり|い)ません)"
+)
 _NO_ADVICE: Final = re.compile(
     "番号|お名前|お待ち|かね|ません|終了|続|よろしければ|通報|おやめ|お控え|お電話を|切ら"
 )
@@ -217,7 +227,8 @@ class ConclusionWriter:
         if ADMITS.search(text) and not question:
             self._admitted = trimmed(text)
         bids = _SEND_OR_DO.search(text) and not _ASKS_CALLER.search(text) and _weight(text) >= _FULL
-        if not question and not _NO_ADVICE.search(text) and (bids or _ADVISES.search(text)):
+        told = _FREE.search(text) or (not _NO_ADVICE.search(text) and (bids or _ADVISES.search(text)))
+        if not question and told:
             _add(self._advised, trimmed(text))
 
     def _from_agent(self, heard: Heard) -> None:
@@ -238,8 +249,10 @@ class ConclusionWriter:
             before = clause.text
             folded = fold(clause.text).text
             self._note_advice(clause.text, question=clause.question)
+            did = _DID.search(folded) and _weight(clause.text) >= _FULL and not _MERE_TALK.search(folded)
             if not clause.question and (
-                _DONE.search(folded)
+                did
+                or _DONE.search(folded)
                 or (_FOUND.search(folded) and not folded.endswith(("いたします", "します")))
             ):
                 _add(self._done, trimmed(clause.text))

@@ -19,7 +19,7 @@ _LONGEST: Final = 80
 """Characters of the customer's own words; more is a transcript."""
 _TURNS: Final = 6
 _NEW_WORDS: Final = 2
-_GUESSES: Final = re.compile("おそらく|たぶん|多分|かもしれ|はず|絶対")
+_GUESSES: Final = re.compile("おそらく|たぶん|多分|かもしれ|絶対に?")
 _DIGITS: Final = 4
 _ASKED_WITH_MATTER: Final = 4
 _EARLY_TURNS: Final = 4
@@ -80,7 +80,7 @@ class AboutExtractor:
 
     def _from_agent(self, heard: Heard) -> list[FieldProposal]:
         part = restated(heard.text)
-        if part is None:
+        if part is None or _GUESSES.search(part):
             return []
         if self._read_back:
             return self._read_back_again(part, heard)
@@ -97,7 +97,7 @@ class AboutExtractor:
         known = _content("、".join([*self._said, self._read_back]))
         text = fold(part).text
         late = self._turns > _TURNS or len(self._read_back) + len(part) > _LONGEST
-        if late or _GUESSES.search(part) or len(_content(part) - known) < _NEW_WORDS:
+        if late or len(_content(part) - known) < _NEW_WORDS:
             return []
         if not any(pattern.search(text) for pattern in self._trouble):
             return []

@@ -10,14 +10,14 @@ from koemori.assist.clauses import clauses_of, trimmed
 from koemori.assist.context import CallView
 from koemori.assist.phrases import fold
 from koemori.assist.playbooks.schema import Playbook
-from koemori.assist.timewords import number_of
+from koemori.assist.timewords import number_of, time_words
 from koemori.assist.types import CallFacts, FieldProposal, Heard
 from koemori.assist.words import words_of
 from koemori.audio.call import ChannelRole
 
 _ORDER: Final = re.compile(
     r"(しろ|せよ|返せ|よこせ|出せ|払え|来い|こい|代われ|替われ|変われ|やめろ|認めろ|謝れ|詫びろ|書け|持ってこい|みろ|呼べ|直せ|つけろ|させろ|"
-    r"くれ|おくれ|けろ|ください|下さい|ちょうだい|頂戴|もらおう(か)?|もらう(わ|よ|ぞ|から)|もらわない(と|かん)|なさい|寄越せ|見せろ|教えろ|入れろ|届けろ|変えろ|取りに来い|し直せ|戻せ|戻しなさい|(?<!る)(?<!く)(?<!う)せえ|言うてみい|行かせ)(よ|や|な|ね|って|と|かい|か)*$"
+    r"くれ|おくれ|けろ|ください|下さい|ちょうだい|頂戴|もらおう(か)?|もらう(わ|よ|ぞ|から)|もらわない(と|かん)|なさい|寄越せ|見せろ|教えろ|入れろ|届けろ|変えろ|取りに来い|し直せ|戻せ|戻しなさい|(?<!る)(?<!く)(?<!う)せえ|言うてみい|行かせ|(?:て|で)おけ|とけ|ておいて)(よ|や|な|ね|って|と|かい|か)*$"
 )
 _WISH: Final = re.compile(
     r"(て|で)(ほしい|欲しい|もらいたい|いただきたい|くれない|もらえ(ない|ます|ません|る|ん)|いただけ(ない|ます|ません|れ|る)|くれます|くれません|くれる|くれへん|くれん|もらえへん|くんない|しいや|よ$|ちょうだい|や$|ほしくて)|"
@@ -59,6 +59,8 @@ _AMOUNT_ALONE: Final = re.compile(
     r"(?:[一-龥々]{1,6}(?:代|料|費|金)?(?:は|で|、)?)?(?:[0-9一二三四五六七八九十百千]+(?:万|千|円|億))+(?:だ|や|です|よ|で)*"
 )
 _ENDS_ASKING: Final = re.compile("(?<!ちゃっ)(?<!じゃっ)(?<![かだなよとろ]っ)[てで]$")
+_ONLY_A_TIME: Final = re.compile(r"(?:では?|じゃあ?|はい|なら|に|の|、)*お願い(?:し|いたし)ます(?:ね|よ)?")
+"""What is left of 「十五日の午前中でお願いします」 without its time: the answer to when."""
 _SCOLDS: Final = re.compile(
     r"^(?:うるせえ|うるさい|おい|だから|だったら|ほな|ほんなら|じゃあ?|ねえ|とにかく|もう|いいから|で)(?:、|。|\s)+"
 )
@@ -131,6 +133,8 @@ class DemandExtractor:
             if any(pattern.search(spoken) for pattern in self._trivial) or _tells_numbers(spoken):
                 continue
             if _WAIVED.search(clause.text) or _ACCEPTS.search(spoken) or _TOLD_OTHERS.search(spoken):
+                continue
+            if _ONLY_A_TIME.fullmatch(_without_times(short)):
                 continue
             if self._is_amount_of_last(short, heard.utterance_id):
                 continue
@@ -258,6 +262,12 @@ class DemandExtractor:
                     self._found[place] = both
                 return
         self._found.append(demand)
+
+
+def _without_times(text: str) -> str:
+    for words in reversed(time_words(text)):
+        text = text[: words.start] + text[words.end :]
+    return text
 
 
 def _tells_numbers(spoken: str) -> bool:

@@ -40,6 +40,9 @@ _FEELS: Final = re.compile(
     "泣|怒|悲し|困|悔し|がっかり|怖が|落ち込|言った|言って|痛|怪我|けが|火傷|眠れ|出られな|食べられな|できな|つら|苦し|楽しみ"
 )
 _AT_ONCE: Final = 2
+_SORRY: Final = re.compile(
+    "(?:ご不便|ご迷惑|ご心配|ご不快|不快な思い|ご面倒).{0,12}(?:おかけ|申し訳|させて|恐れ入)"
+)
 _PROXY: Final = re.compile("(知り合い|知人|友人|友達|仲間|兄弟分)の.{0,8}件|代理(で|人)(電話|とし)")
 
 
@@ -63,7 +66,7 @@ class PartyExtractor:
     def observe(self, heard: Heard, call: CallView) -> list[FieldProposal]:
         """Note the caller at the first complaint, and family the trouble fell on."""
         if heard.speaker is ChannelRole.AGENT:
-            return []
+            return self._from_apology(heard, call)
         folded = fold(heard.text).text
         complains = any(pattern.search(folded) for pattern in (*self._trouble, *self._grievance))
         if _PROXY.search(folded) and not self._ids:
@@ -97,6 +100,14 @@ class PartyExtractor:
         self._ids = (*self._ids, heard.utterance_id)
         value = "と".join([_SELF, *self._others])
         return [FieldProposal("who_is_dissatisfied", value, 0.6 if self._others else 0.5, self._ids)]
+
+    def _from_apology(self, heard: Heard, call: CallView) -> list[FieldProposal]:
+        """An agent who is sorry for what was told has heard a complaint, whatever its words."""
+        told = next((item for item in call.before(heard) if item.speaker is ChannelRole.CUSTOMER), None)
+        if self._ids or told is None or not _SORRY.search(heard.text):
+            return []
+        self._ids = (told.utterance_id, heard.utterance_id)
+        return [FieldProposal("who_is_dissatisfied", _SELF, 0.5, self._ids)]
 
     def _suffers(self, text: str) -> bool:
         """Whether the clause tells of trouble or of what somebody feels."""

@@ -27,6 +27,7 @@ _CONFIRMING: Final = re.compile(
 _OUT: Final = re.compile(r"^(?:の番号)?(?:から|より|へ|に(?!間違)|まで)")
 """What the agent gives out: 「…からお電話いたします」, 「…へおかけください」."""
 _OUR_NUMBERS: Final = ("0120", "0570", "0800")
+_MOBILE_DIGITS: Final = 11
 _MOBILE: Final = ("070", "080", "090", "050", "020")
 _ZERO_ADDED: Final = 0.6
 """Who reads 「080」 as 「八十」 says no zero; the groups tell, but not for certain."""
@@ -155,12 +156,19 @@ def _mended(runs: list[DigitRun], text: str) -> list[DigitRun]:
 def _is_phone(digits: str) -> bool:
     if not digits.startswith("0") or digits.startswith("00"):
         return False
+    if _is_new_mobile(digits):
+        return True
     return len(digits) == (11 if digits.startswith((*_MOBILE, "0800")) else 10)
+
+
+def _is_new_mobile(digits: str) -> bool:
+    """060 is of mobiles too; ten digits that begin so are a line in Osaka (06)."""
+    return digits.startswith("060") and len(digits) == _MOBILE_DIGITS
 
 
 def _formatted(run: DigitRun) -> str:
     digits = run.digits
-    if digits.startswith(_MOBILE):
+    if digits.startswith(_MOBILE) or _is_new_mobile(digits):
         return f"{digits[:3]}-{digits[3:7]}-{digits[7:]}"
     if digits.startswith(("0120", "0570")):
         return f"{digits[:4]}-{digits[4:7]}-{digits[7:]}"

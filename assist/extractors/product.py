@@ -25,7 +25,8 @@ _AFTER_GETTING: Final = re.compile(
     rf"^(?:を|が|は|も|って)?(?:[^。、]{{0,10}})(?:{_GETTING})[ぁ-ん]{{0,3}}(?:た|だ|て|で|り|し)|^に(?:来て|入って)(?:もら|いただ)"
 )
 _OF_MATTER: Final = re.compile(
-    r"^(?:の件|について|のこと(?:で|なん|です))"
+    r"^(?:を|の)?(?:解約|退会|返品|交換|キャンセル|返却)(?:し|を|の|に|で|、|$)"
+    r"|^(?:の件|について|のこと(?:で|なん|です))"
     r"|^の(?:お?申し?込み?|申請|契約|予約|利用|手続|登録|書類|解約|退会|支払|受診|受講|購読|配送|配達|注文|修理|工事|点検|検査|請求|代金|料金|更新|期限|保証|定期)"
 )
 _WORKS: Final = (
@@ -44,17 +45,17 @@ _NAME_ENDING: Final = re.compile("[ぁ-ん]{2,4}?(?=で(?:ござい|すね|よ�
 _OCCASIONS: Final = frozenset(("引越し", "引っ越し", "工事", "修理", "清掃", "旅行", "振込"))
 """Why people call a firm that sells something else."""
 _SPOKEN_OF: Final = """
-    事故 退会 入会 査定 督促 違約金 請求書 明細 通知 お知らせ 案内 電話 者 方 人 件 対応 請求
-    連絡 担当 店員 話 説明 返事 商品 品物 物 もの こと 料金 代金 お金 金 値段 場所 時間 住所
-    名前 番号 メール 家 部屋 自分 家族 日 時 前 後 今日 昨日 明日 店 会社 こちら そちら 態度
-    内容 書類 分 方法 予定 状態 状況 問題 理由 原因 苦情 クレーム お客 客 手続 手続き 箱 注文
-    予約 契約 購入 配達 配送 お届け 変更 キャンセル 解約 返品 交換 返金 今回 最初 最後 全部
-    半分 以上 先 中 外 上 下 ところ とき ため 年 月 ネット
+    確認 記録 写し 封筒 事故 退会 入会 査定 督促 違約金 請求書 明細 通知 お知らせ 案内 電話 者
+    方 人 件 対応 請求 連絡 担当 店員 話 説明 返事 商品 品物 物 もの こと 料金 代金 お金 金
+    値段 場所 時間 住所 名前 番号 メール 家 部屋 自分 家族 日 時 前 後 今日 昨日 明日 店 会社
+    こちら そちら 態度 内容 書類 分 方法 予定 状態 状況 問題 理由 原因 苦情 クレーム お客 客
+    手続 手続き 箱 注文 予約 契約 購入 配達 配送 お届け 変更 キャンセル 解約 返品 交換 返金
+    今回 最初 最後 全部 半分 以上 先 中 外 上 下 ところ とき ため 年 月 ネット
 """
 _NO_PRODUCT: Final = frozenset(_SPOKEN_OF.split())
 """What calls speak of beside the thing itself."""
 _NO_PART_OF: Final = (
-    *("屋", "停", "会社", "側", "員", "会場", "代わり"),
+    *("屋", "停", "会社", "側", "員", "会場", "代わり", "付き", "つき"),
     *("ちゃん", "さん", "様", "君", "くん"),
 )
 """After these a word names a shop, a person or an animal."""
@@ -83,13 +84,29 @@ _PAID_BY: Final = re.compile(
 """How it was paid, not what was bought."""
 _IN_HAND: Final = frozenset(("写真", "荷物", "薬", "アプリ", "服", "制服", "本", "皿"))
 """Of the things of everyday life, those that a firm hands over."""
+_HANDED: Final = re.compile("^を[^。、]{0,6}(?:もら|いただ|受け取)")
 _FOR_SOMETHING: Final = frozenset(
-    ("薬", "保険", "口座", "チケット", "切符", "教材", "写真", "荷物", "会員", "給付金")
+    (
+        "薬",
+        "保険",
+        "口座",
+        "チケット",
+        "切符",
+        "教材",
+        "写真",
+        "荷物",
+        "会員",
+        "給付金",
+        "授業",
+        "講座",
+        "契約",
+    )
 )
 """Things that mean little without the word before them."""
 _PARTS: Final = frozenset(("データ", "部品", "カバー", "ケース", "充電器", "会員", "チケット"))
 _SUBJECT: Final = re.compile(r"^(?:の[一-龥ァ-ヴー]{1,6})?(?:が|は|も|、)")
 _A_SERVICE: Final = re.compile("クリーニング|宅配|配送|引越|レンタ|旅行|宿泊|保険|診療|受診|介護|工事")
+_REASON: Final = re.compile("^(?:に伴|の(?:前|後|ため|予定|都合|準備)|する(?:ので|から|ため|ことに))")
 _MEDICAL: Final = ("診療", "受診", "健診", "検診")
 _GREETING: Final = 0.35
 _SERVICE: Final = 0.45
@@ -153,6 +170,8 @@ class ProductExtractor:
             if match is None or (len(match.group()) < 2 and folded != match.group()):
                 continue
             if word.kind[0] != "名詞" or _is_part_of_another(words, place):
+                continue
+            if match.group() in _OCCASIONS and _REASON.match(text[word.end :]):
                 continue
             if (self._firm and match.group() in _OCCASIONS) or match.group() in _NO_PRODUCT:
                 continue
@@ -253,7 +272,7 @@ class ProductExtractor:
     def _service(self, text: str) -> str:
         folded = fold(_PAID_BY.sub("", text)).text
         for word, contract in self._services.items():
-            if re.search(rf"{re.escape(word)}(?!番号|会社の)", folded):
+            if re.search(rf"{re.escape(word)}(?!番号|会社の|し?に伴|すので|しの(?:前|後|予定|ため))", folded):
                 return contract
         return ""
 
@@ -300,7 +319,12 @@ def _worked_on(text: str, word: SpokenWord) -> str:
 def _is_got(text: str, word: SpokenWord) -> bool:
     """「水が垂れてきた」 tells what happened; 「水を注文した」 and 「水の件」 tell what was sold."""
     before, after = text[: word.start], text[word.end :]
-    return bool(_CUSTOMER_NAMES.search(before) or _AFTER_GETTING.match(after) or _OF_MATTER.match(after))
+    return bool(
+        _CUSTOMER_NAMES.search(before)
+        or _HANDED.match(after)
+        or _AFTER_GETTING.match(after)
+        or _OF_MATTER.match(after)
+    )
 
 
 def _firm_name(greeting: str) -> str:

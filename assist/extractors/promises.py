@@ -30,7 +30,7 @@ _NOT: Final = re.compile(
     r"(かね|ません|できない|終了|切らせ|お切り|お控え|おやめ|少々お待ち|少しお待ち|(?<!手)続(く|き|け)|失礼(いた|し)|お願い(いた|し)|復唱|(?<!の)代わ(?!り(?:の|に))|(?<!取り)(?<!取)(?<!張り)替わ|繋ぎ|つなぎ|転送(?:いた|し)|断り|と思います|録音|以上の|いかが|よろしい|恐れ入|感謝|通報|警察)"
 )
 _ASKS: Final = re.compile(
-    r"(?:を|ことなので|順に|いくつか|お話)、?(?:お?伺|お聞き|うかが)|(?:て|で)(?:まい|参)ります"
+    r"(?:ましたら|あれば|でしたら)、?(?:お?伺|お聞き|うかが|承り)|(?:を|ことなので|順に|いくつか|お話)、?(?:お?伺|お聞き|うかが)|(?:て|で)(?:まい|参)ります"
 )
 """「お名前を伺います」 asks, 「確認してまいります」 is done at once: neither is a promise without a day."""
 _SLIP: Final = re.compile(
@@ -79,6 +79,8 @@ _TITLES: Final = (
     "担当",
     "上席",
     "副店長",
+    "女将",
+    *("長", "員", "師", "士", "係"),
 )
 _SUBJECT: Final = re.compile(
     r"((?:[一-龥々ァ-ヴー]{1,6}の)?[一-龥々ァ-ヴー]{1,10}(?:のほう|の方)?)(?:が|から|より)(?!なる|ある)"
@@ -157,8 +159,10 @@ class PromiseExtractor:
         if alone and _is_name(alone.group(1), text, alone.start(1)):
             self._who = f"担当の{alone.group(1)}"
         found = _SELF.search(text)
-        if found and (
-            first or found.group(1).endswith(_TITLES) or _is_name(found.group(2), text, found.start(2))
+        if (
+            found
+            and not found.group(2).endswith("様")
+            and (first or found.group(1).endswith(_TITLES) or _is_name(found.group(2), text, found.start(2)))
         ):
             title = found.group(1) if found.group(1).endswith(_TITLES) else "担当"
             self._section = found.group(1) if re.search("[課部係室]$", found.group(1)) else self._section
@@ -176,7 +180,7 @@ class PromiseExtractor:
         by = _deadline(times)
         event = _AFTER_WHAT.search(text) if by == _OPEN else None
         by = event.group("when") if event else by
-        what = text[: event.start("when")] + text[event.end("when") :] if event else text
+        what = text[: event.start("when")] + text[event.end("when") :].lstrip("にで、") if event else text
         for words in reversed(times):
             what = what[: words.start] + re.sub(r"^(?:に|の|には)", "", what[words.end :])
         who, what = self._doer(what)
@@ -317,7 +321,7 @@ def _deadline(times: list[TimeWords]) -> str:
 
 def _shortened(text: str) -> str:
     text = re.sub(r"^[のにでへは、\s]+", "", trimmed(text))
-    text = re.sub(r"(?<=[一-龥])(?:の)?に(?=[一-龥]{2}(?:いた|し))", "", text)
+    text = re.sub(r"(?<=[一-龥])(?<![長課部者員様店校社])(?:の)?に(?=[一-龥]{2}(?:いた|し))", "", text)
     text = re.sub(r"(?<=を)、", "", re.sub(r"、{2,}", "、", _WE.sub("", text)))
     for spoken, written in _AS_WRITTEN:
         text = spoken.sub(written, text)

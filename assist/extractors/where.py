@@ -106,6 +106,8 @@ _HOME: Final = {
     "家": "自宅", "うち": "自宅", "お宅": "自宅", "引っ越し先": "新居", "引越し先": "新居", "引越先": "新居",
     "新しい家": "新居", "新しい部屋": "新居", "新しい住まい": "新居",
 }  # fmt: skip
+_BECAME: Final = re.compile("^(?:に|へ)(?:な[っり]|変[わえ]|し[たて])|^付き")
+"""「普通の和室になっている」 tells what it is, not where."""
 _OF_IT: Final = re.compile(
     r"^(?:の(?!台所|居間|玄関|庭|前|中|部屋|風呂|トイレ|近く|駐車場|受付|廊下|二階|一階)|(?:です|だ)?って|として|と)"
 )
@@ -164,9 +166,16 @@ _EARLY: Final = 5
 _DIGITS: Final = 4
 _GREETING_TURNS: Final = 2
 _AT_THE_FIRM: Final = 0.3
-_VENUE: Final = re.compile(
-    "ホテル|旅館|病院|医院|クリニック|歯科|薬局|美容室|美容院|ジム|フィットネス|スクール|教室|劇場|映画館|シネマ|レストラン|食堂|居酒屋|図書館|遊園地|水族館|動物園|デイサービス|式場|スキー場|ゴルフ場|キャンプ場|プール|サロン|保育園|幼稚園"
+_VENUES: Final = (
+    "ホテル|旅館|病院|医院|クリニック|歯科|薬局|美容室|美容院|ジム|フィットネス|"
+    "スクール|教室|劇場|映画館|シネマ|レストラン|食堂|居酒屋|図書館|遊園地|水族館|"
+    "動物園|デイサービス|式場|スキー場|ゴルフ場|キャンプ場|プール|サロン|保育園|"
+    "幼稚園"
 )
+_VENUE: Final = re.compile(
+    rf"(?:(?<![ぁ-ん一-龥ァ-ヴー])[一-龥々ァ-ヴー]{{1,10}}?)?(?:{_VENUES})(?:[一-龥々ァ-ヴー]{{1,5}}(?:校|店|院|館))?"
+)
+"""The firm by its name: 「明星スクール駅南校」."""
 _ARRIVED: Final = re.compile(
     "^(?:に|へ)?(?:着い|行っ(?:た|て)|入っ(?:た|て)|泊ま|寄っ|戻っ(?:た|て)|置い|届い)"
 )
@@ -175,7 +184,7 @@ _EXPLAINED: Final = re.compile(
 )
 """Where a thing was found, not where the trouble was."""
 _VISITED: Final = re.compile(
-    "泊ま|宿泊|行っ(?:た|て)|行きました|来店|通っ(?:て|た)|受診|お世話になっ|診て|入院|入っ(?:た|て)|寄っ|利用した|食べた|食べに|見に"
+    "泊ま|宿泊|予約|授業|行っ(?:た|て)|行きました|来店|通っ(?:て|た)|受診|お世話になっ|診て|入院|入っ(?:た|て)|寄っ|利用した|食べた|食べに|見に"
 )
 _FOLLOWED: Final = r"(?=で|の|に|から|へ|まで|は|が|を|、|。|$|行っ)"
 
@@ -225,6 +234,8 @@ class WhereExtractor:
                 outer, inner = (None, inner) if inner[1] > outer[1] else (outer, None)
             elif inner[0] in outer[0]:
                 inner = None
+        if named is not None and inner is not None and inner[0] in named[0]:
+            inner = None
         parts = [part for part in (outer if named is None else named, inner) if part is not None]
         value = "の".join(part[0] for part in parts)
         if named is not None and outer is not None and outer[0].endswith(("新居", "自宅")):
@@ -271,7 +282,12 @@ def _first(pattern: re.Pattern[str], text: str, *, answer: bool = True) -> str |
             and word not in _STRONG
         ):
             continue
-        if _CONTACT.match(after) or _BROUGHT.match(after) or (word in _WEAK and _OF_IT.match(after)):
+        if (
+            _BECAME.match(after)
+            or _CONTACT.match(after)
+            or _BROUGHT.match(after)
+            or (word in _WEAK and _OF_IT.match(after))
+        ):
             continue
         if word == "受付" and re.match("の(?:人|子|方|女|男|お|担当|者)", after):
             return word

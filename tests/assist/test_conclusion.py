@@ -55,3 +55,32 @@ def test_nothing_settled_says_nothing() -> None:
 def test_a_withdrawal_says_what_was_found() -> None:
     script = [("c", "あったわ。玄関の棚に置いてあるて。")]
     assert "玄関の棚に置いてある" in written(EndState.WITHDRAWN, *script)
+
+
+def test_what_is_put_off_or_refused_is_named_by_its_topic() -> None:
+    held = ("a", "治療費につきましては、原因が分かりましたところでお返事いたします。")
+    refused = ("a", "ご返金につきましては、この場ではお答えいたしかねます。")
+    said = written(EndState.UNRESOLVED_PENDING, held, refused)
+    assert said == "ご返金は断り。治療費は確認後に回答。回答待ち、確認中"
+
+
+def test_what_is_under_way_and_what_was_done_are_named() -> None:
+    script = [
+        ("a", "同じ料金で露天風呂付きのお部屋をお取りいたしました。"),
+        ("a", "お写真の控えは撮影会社に照会をかけております。"),
+    ]
+    said = written(EndState.UNRESOLVED_PENDING, *script)
+    assert "お部屋をお取りいたしました" in said
+    assert "お写真の控えは撮影会社に照会をかけております" in said
+
+
+def test_an_inquiry_is_told_what_to_send_and_that_it_costs_nothing() -> None:
+    script = [
+        ("a", "会社の保険証の写しと届け出の用紙をお送りください。"),
+        ("a", "ご利用が二年を超えておりますので、解約金はかかりません。"),
+        ("a", "お名前をお聞かせください。"),
+    ]
+    said = written(EndState.NOT_COMPLAINT, *script)
+    assert "用紙をお送りください" in said
+    assert "解約金はかかりませんと案内" in said
+    assert "お名前" not in said

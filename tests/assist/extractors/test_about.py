@@ -38,3 +38,22 @@ def test_insults_are_not_what_it_is_about() -> None:
 def test_the_agents_admission_is_no_read_back() -> None:
     script = [("c", "取っ手が外れたんです"), ("a", "それは完全にうちの欠陥ですね。")]
     assert about(*script) == "取っ手が外れた"
+
+
+def test_a_second_read_back_adds_what_was_not_known() -> None:
+    script = [
+        ("c", "布団乾燥機の風が出えへん。"),
+        ("a", "風が出ないということでございますね。"),
+        ("c", "ホースも破れとる。"),
+        ("a", "ホースの根元が三センチほど破れているということでございますね。"),
+    ]
+    assert "根元" in (about(*script) or "")
+
+
+def test_a_guess_of_the_agent_is_no_read_back() -> None:
+    script = [
+        ("c", "布団乾燥機の風が出えへん。"),
+        ("a", "風が出ないということでございますね。"),
+        ("a", "おそらく倉庫の湿気で部品が壊れたということですね。"),
+    ]
+    assert "倉庫" not in (about(*script) or "")

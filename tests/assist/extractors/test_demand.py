@@ -66,3 +66,30 @@ def test_the_wish_the_agent_reads_back_is_a_demand() -> None:
 def test_a_plea_without_a_thing_is_shown_with_the_thing_in_trouble() -> None:
     script = [("c", "モバイルルーターの速度が遅いんだよね。"), ("c", "早く直してよ。")]
     assert "モバイルルーターの速度" in demand(*script)
+
+
+@pytest.mark.parametrize(
+    ("said", "value"),
+    [
+        ("全額返して。四十万。", "全額返金「全額返して(40万)」"),
+        ("うるせえ、治療費を払え。獣医代、二万四千円だ。", "補償「治療費を払え(獣医代、2万四千円だ)」"),
+        ("新しいのに替えてほしいねん。", "交換「新しいのに替えてほしいねん」"),
+        ("特別に登録しておけ。", "特別に登録しておけ"),
+    ],
+)
+def test_amounts_and_orders_in_other_forms_are_demands(said: str, value: str) -> None:
+    assert demand(("c", said)) == value
+
+
+@pytest.mark.parametrize("said", ["友達みんなに広めてもらう。", "十五日の午前中でお願いします。"])
+def test_what_is_done_with_others_and_a_mere_time_are_none(said: str) -> None:
+    assert demand(("c", said)) == ""
+
+
+def test_the_answer_of_the_agent_names_the_demand_more_plainly() -> None:
+    script = [("c", "家に来て土下座しろ。"), ("a", "土下座での謝罪はお断りしております。")]
+    assert demand(*script) == "土下座「家に来て土下座しろ、土下座での謝罪」"
+
+
+def test_an_answer_to_nothing_asked_is_no_demand() -> None:
+    assert demand(("a", "個人の情報につきましては、お答えいたしかねます。")) == ""

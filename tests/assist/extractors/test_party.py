@@ -34,3 +34,12 @@ def test_somebody_who_calls_for_another_says_so() -> None:
 
 def test_an_ordinary_request_has_nobody_dissatisfied() -> None:
     assert party(("c", "住所変更をお願いします")) is None
+
+
+def test_an_apology_for_what_was_told_shows_a_complaint() -> None:
+    script = [("c", "テレビの画面に線が一本見える。"), ("a", "ご不便をおかけして申し訳ございません。")]
+    assert party(*script, ("c", "親父と一緒に見てたんだ。")) == "本人と父"
+
+
+def test_two_who_feel_it_are_both_named() -> None:
+    assert party(("c", "データが届かない。母が楽しみにしてた。妻なんか泣いてる。")) == "本人と母と妻"

@@ -134,3 +134,8 @@ def test_a_zero_said_when_the_agent_reads_back_confirms_the_number() -> None:
     script = [("c", "80の1111の2301です"), ("a", "080の1111の2301でございますね")]
     proposal = read(PhoneExtractor(CallFacts("c"), shipped_playbook()), ASKED, *script)["phone"]
     assert (proposal.value, proposal.confidence) == ("080-1111-2301", 0.9)
+
+
+def test_a_mobile_of_the_new_060_range_is_told_from_a_line_in_osaka() -> None:
+    assert phone(ASKED, ("c", "060の7741の2280です")) == "060-7741-2280"
+    assert phone(ASKED, ("c", "06の0140の3390です")) == "06-0140-3390"

@@ -81,3 +81,21 @@ def test_a_room_mate_of_the_complaint_does_not_replace_the_product() -> None:
 )
 def test_the_trade_the_matter_and_the_work_tell_what_was_sold(greeting: str, said: str, value: str) -> None:
     assert product(("a", greeting), ("c", said)) == value
+
+
+@pytest.mark.parametrize(
+    ("said", "value"),
+    [
+        ("そちらで買うた布団乾燥機なんですけどな", "布団乾燥機"),
+        ("写真のデータが半分しか入ってないんです", "写真のデータ"),
+        ("血圧のお薬をもらったんですけど", "血圧の薬"),
+        ("サーバーを解約したいんですけど", "サーバー"),
+    ],
+)
+def test_a_thing_is_named_with_its_parts_and_purpose(said: str, value: str) -> None:
+    assert product(("a", "お客様窓口の多田です。"), ("c", said)) == value
+
+
+def test_how_it_was_paid_and_an_animal_are_no_products() -> None:
+    assert product(("c", "カードの明細を見たら二つ引き落とされてるんです")) is None
+    assert product(("a", "いつお預かりしたワンちゃんでしょうか。")) is None

@@ -94,3 +94,17 @@ def test_money_promised_before_anything_was_checked_is_marked() -> None:
 )
 def test_asking_and_fetching_are_no_promises(said: str) -> None:
     assert promises(("a", said)) == ""
+
+
+def test_a_promise_may_be_due_after_something_and_names_who_will_do_it() -> None:
+    script = [("a", "返金するかどうかは、結果が分かった後に、店長の三輪からお返事いたします。")]
+    assert promises(*script) == "返金するかどうかは、お返事(期限: 結果が分かった後、担当: 店長の三輪)"
+
+
+def test_when_a_thing_is_sent_may_be_told_in_the_next_breath() -> None:
+    script = [("a", "返信用の封筒をお送りいたします。"), ("a", "はい、本日発送いたします。")]
+    assert promises(*script) == "返信用の封筒を送付(期限: 本日、担当: 担当者)"
+
+
+def test_an_offer_to_listen_is_no_promise() -> None:
+    assert promises(("a", "ご要望がございましたら伺います。")) == ""

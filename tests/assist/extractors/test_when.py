@@ -76,3 +76,16 @@ def test_a_purchase_stands_beside_the_time_of_the_trouble() -> None:
 def test_a_name_and_a_rate_are_no_times() -> None:
     assert when(("c", "漆原、きょうすけです。昨日から水が漏れてます")) == "昨日から"
     assert when(("c", "一日の限度額を上げてください")) is None
+
+
+def test_the_answer_to_when_it_was_bought_stands_beside_the_trouble() -> None:
+    script = [
+        ("c", "昨日の晩から風が出えへんのですわ。"),
+        ("a", "いつごろ、どちらでお求めでしたでしょうか。"),
+        ("c", "先月の頭に、難波の店で。"),
+    ]
+    assert when(*script) == "昨日の晩から(購入は先月)"
+
+
+def test_both_ends_of_a_stay_are_kept() -> None:
+    assert when(("a", "土曜から月曜のお泊まりということでございますね。")) == "土曜日から月曜日"

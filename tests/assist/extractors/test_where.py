@@ -79,3 +79,17 @@ def test_where_a_lost_thing_was_found_is_not_where_the_trouble_was() -> None:
         ("c", "ええ"),
     ]
     assert where(*turns, ("c", "父が受け取って玄関に置いてたそうです")) is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["会社の保険に入ったんです。", "普通の和室になってるんですよ。", "実家から通うとるんか。"],
+)
+def test_what_belongs_to_a_place_or_became_one_is_none(said: str) -> None:
+    assert where(("c", said)) is None
+
+
+def test_a_weak_place_late_in_the_call_needs_the_trouble_beside_it() -> None:
+    script = [("c", "はい。"), ("a", "はい。")] * 3
+    assert where(*script, ("c", "家で話します。")) is None
+    assert where(*script, ("c", "家で転んで腫れたんです。")) == "自宅"
