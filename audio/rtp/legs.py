@@ -109,9 +109,9 @@ class RtpLegs:
         return self._legs[leg].counters
 
     def idle_us(self, leg: int, now_us: int) -> int | None:
-        """How long nothing has come; None before the first packet, and between two senders."""
-        segment = self._legs[leg].senders.current
-        return None if segment is None else now_us - segment.last_arrival_us
+        """How long nothing has come, paused or not; None before the first datagram."""
+        last_us = self._legs[leg].last_arrival_us
+        return None if last_us is None else now_us - last_us
 
     @property
     def end_sample(self) -> int:

@@ -51,6 +51,7 @@ class LegReceiver:
     Attributes:
         senders: The segments: who sends now, who may send next, who has sent.
         placing: The channel's timeline.
+        last_arrival_us: When something last came, paused or not; None before the first datagram.
     """
 
     def __init__(
@@ -78,12 +79,15 @@ class LegReceiver:
         self._playout.agree(payload_types)
         self._facts: list[LegEvent] = []
         self._paused = False
+        self.last_arrival_us: int | None = None
         self._codec = ""
         self._why = "started"
         self._admission = Admission(self._limits)
 
     def push(self, batch: Sequence[tuple[int, bytes]]) -> list[LegEvent]:
         """Take datagrams in order of arrival, each with its arrival time in µs; never raises."""
+        if batch:
+            self.last_arrival_us = batch[-1][0]
         done = self._go_on(batch)
         if done < len(batch):
             for arrival_us, datagram in batch[done:]:

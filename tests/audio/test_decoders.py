@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-from typing import Any
-
-import av
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,6 +9,8 @@ from hypothesis import strategies as st
 from koemori.audio.codecs.decoder import open_decoder, opus_ticks
 from koemori.audio.codecs.g711 import encode_alaw, encode_mulaw
 from numpy.typing import NDArray
+
+from tests.fakes.encoded import encoded_tone
 
 pytestmark = pytest.mark.unit
 
@@ -24,27 +22,11 @@ def tone(rate_hz: int) -> NDArray[np.int16]:
     return np.asarray(8_000 * np.sin(2 * np.pi * 1_000 * np.arange(rate_hz) / rate_hz), np.int16)
 
 
-def by_ffmpeg(name: str, rate_hz: int) -> list[bytes]:
-    """The tone in packets of 20 ms."""
-    context: Any = av.CodecContext.create(name, "w")
-    context.sample_rate, context.layout, context.format = rate_hz, "mono", "s16"
-    context.time_base = Fraction(1, rate_hz)
-    context.open()
-    packets: list[bytes] = []
-    size = rate_hz // 50
-    for start in range(0, rate_hz, size):
-        cut = np.ascontiguousarray(tone(rate_hz)[start : start + size].reshape(1, -1))
-        frame = av.AudioFrame.from_ndarray(cut, format="s16", layout="mono")
-        frame.sample_rate, frame.pts = rate_hz, start
-        packets += [bytes(packet) for packet in context.encode(frame)]
-    return packets
-
-
 def encoded(codec: str) -> list[bytes]:
     if codec == "G722":
-        return by_ffmpeg("g722", 16_000)
+        return encoded_tone("g722", 16_000, 1_000)
     if codec == "OPUS":
-        return by_ffmpeg("libopus", 48_000)
+        return encoded_tone("libopus", 48_000, 1_000)
     if codec == "L16":
         stereo = np.repeat(tone(16_000), 2).astype(">i2").tobytes()
         return [stereo[at : at + 1_280] for at in range(0, len(stereo), 1_280)]
