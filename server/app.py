@@ -113,7 +113,10 @@ async def running(
     database = await asyncio.to_thread(startup.open_database, settings.database.url)
     try:
         async with _joined(settings, origins, database, open_pipeline, passwords) as services:
-            yield services
+            try:
+                yield services
+            finally:
+                services.renditions.close()
     finally:
         await asyncio.to_thread(database.close)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from koemori.audio.errors import KoemoriError
@@ -62,3 +63,23 @@ def read_range(header: str | None, size_bytes: int) -> ByteRange | None:
         raise RangeError(size_bytes)
     last = min(int(match[2]), size_bytes - 1) if match[2] else size_bytes - 1
     return ByteRange(first, last, size_bytes)
+
+
+def range_header(headers: Mapping[str, str], etag: str) -> str | None:
+    """The Range header, unless If-Range says that the client holds another version (RFC 9110 §13.1.5)."""
+    if headers.get("if-range", etag) != etag:
+        return None
+    return headers.get("range")
+
+
+def served_headers(part: ByteRange | None, served: ByteRange, etag: str) -> dict[str, str]:
+    """Headers of an answer that holds `served`; `part` is None when that is the whole."""
+    headers = {
+        "Accept-Ranges": "bytes",
+        "Cache-Control": "no-store",
+        "Content-Length": str(served.length),
+        "ETag": etag,
+    }
+    if part is not None:
+        headers["Content-Range"] = part.content_range
+    return headers

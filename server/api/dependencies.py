@@ -7,7 +7,7 @@ route's code runs. A route that declares none is refused when the application is
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Protocol
 
@@ -16,6 +16,7 @@ from koemori.assist.ladder import LadderStanding
 from koemori.assist.types import Approval
 from koemori.audio.call import CallId
 from koemori.server.api.errors import ApiError
+from koemori.server.archive.renditions import Renditions
 from koemori.server.archive.store import LocalRecordingStore
 from koemori.server.auth.accounts import Accounts
 from koemori.server.auth.attempts import AttemptLimiter
@@ -79,6 +80,8 @@ class Services:
     queues: QueueFeed
     archive: LocalRecordingStore
     metrics: Metrics
+    renditions: Renditions = field(default_factory=Renditions)
+    """Redacted sound that was made lately."""
 
     @property
     def cookie_name(self) -> str:

@@ -38,6 +38,7 @@ STATUS: Mapping[str, HTTPStatus] = {
     "access-not-found": HTTPStatus.NOT_FOUND,
     "access-expired": HTTPStatus.GONE,
     "recording-unreadable": HTTPStatus.CONFLICT,
+    "rendition-busy": HTTPStatus.SERVICE_UNAVAILABLE,
     "call-ended": HTTPStatus.CONFLICT,
     "approval-not-due": HTTPStatus.CONFLICT,
     "alert-not-found": HTTPStatus.NOT_FOUND,

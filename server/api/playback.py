@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from koemori.server.api.byte_ranges import ByteRange, RangeError, read_range
+from koemori.server.api.byte_ranges import ByteRange, RangeError, range_header, read_range, served_headers
 from koemori.server.api.custody import granted, new_access, new_read
 from koemori.server.api.dependencies import OnRecording, Parts, RecordingRequires, utc_now
 from koemori.server.api.errors import ApiError, responses
@@ -59,21 +59,14 @@ def get_audio(request: Request, access_id: str, parts: Parts, on: OnRecording = 
         raise _missing() from None
     etag = f'"{recording.manifest_sha256}"'
     try:
-        part = read_range(_range_header(request, etag), size_bytes)
+        part = read_range(range_header(request.headers, etag), size_bytes)
     except RangeError as error:
         headers = {"Content-Range": f"bytes */{size_bytes}"}
         raise ApiError(error.code, str(error), headers=headers) from None
     served = part or ByteRange(0, size_bytes - 1, size_bytes)
     with parts.database.write() as transaction:
         transaction.add(new_read(access, served.first, served.last, now))
-    headers = {
-        "Accept-Ranges": "bytes",
-        "Cache-Control": "no-store",
-        "Content-Length": str(served.length),
-        "ETag": etag,
-    }
-    if part is not None:
-        headers["Content-Range"] = part.content_range
+    headers = served_headers(part, served, etag)
     return StreamingResponse(
         parts.archive.read_range(recording.recording_id, MASTER_NAME, served.first, served.last + 1),
         status_code=200 if part is None else 206,
@@ -108,10 +101,3 @@ def get_waveform(
 
 def _missing() -> ApiError:
     return ApiError("recording-unreadable", "The stored audio is not at its place; verify the recording.")
-
-
-def _range_header(request: Request, etag: str) -> str | None:
-    """The Range header, unless If-Range says that the client holds another version (RFC 9110 §13.1.5)."""
-    if request.headers.get("if-range", etag) != etag:
-        return None
-    return request.headers.get("range")

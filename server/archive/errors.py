@@ -5,6 +5,7 @@ KoemoriError
     ├── SealError            a recording that could not be sealed; its journal stays
     ├── RecordingStoreError  a recording that is not there, or is there already
     └── RenditionError       a redacted rendition that could not be made
+        └── RenditionBusyError   one that cannot be made now: others wait for theirs
 """
 
 from __future__ import annotations
@@ -34,3 +35,9 @@ class RenditionError(ArchiveError):
     """A redacted rendition could not be made. The master is untouched."""
 
     code = "rendition"
+
+
+class RenditionBusyError(RenditionError):
+    """A redacted rendition cannot be made now, since too many others are waited for."""
+
+    code = "rendition-busy"

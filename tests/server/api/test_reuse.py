@@ -12,7 +12,9 @@ import soundfile
 from koemori.assist.redaction import MARGIN_MS, REDACTOR_VERSION
 from koemori.audio.call import CallId
 from koemori.server import cli
+from koemori.server import reuse as server_reuse
 from koemori.server.archive.manifest import MASTER_NAME, verify_recording
+from koemori.server.archive.redacted import Rendition
 from koemori.server.commands import exits
 from koemori.server.db.tables import AccessRow
 from koemori.server.wire import UtteranceEvent, WireWord
@@ -196,3 +198,43 @@ def test_one_persons_permission_is_nobody_elses_and_opens_nothing_else(
     access_id = url.rsplit("=", 1)[1]
     plain = f"/api/v1/recordings/{recorded[1]}/accesses/{access_id}/audio"
     assert office.browser("boss").get(plain).status_code == 404
+
+
+def test_the_sound_comes_in_ranges_each_noted_and_is_made_only_once(
+    office: Office, recorded: tuple[CallId, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Path] = []
+    write = server_reuse.write_audio
+
+    def counted(call: server_reuse.ReusableCall, master: Path, out: Path) -> Rendition:
+        made.append(out)
+        return write(call, master, out)
+
+    monkeypatch.setattr(server_reuse, "write_audio", counted)
+    browser = office.browser("boss")
+    url = granted(browser, recorded[1])
+    whole = browser.get(url)
+    part = browser.get(url, headers={"Range": "bytes=100-299"})
+    assert (part.status_code, part.content) == (206, whole.content[100:300])
+    assert part.headers["content-range"] == f"bytes 100-299/{len(whole.content)}"
+    assert part.headers["etag"] == whole.headers["etag"]
+    stale = browser.get(url, headers={"Range": "bytes=0-9", "If-Range": '"another"'})
+    assert (stale.status_code, len(stale.content)) == (200, len(whole.content))
+    beyond = browser.get(url, headers={"Range": f"bytes={len(whole.content)}-"})
+    assert (beyond.status_code, beyond.json()["code"]) == (416, "range-not-satisfiable")
+    assert len(made) == 1
+    reads = [(row.first_byte, row.last_byte) for row in accesses(office) if row.action == "read"]
+    last = len(whole.content) - 1
+    assert sorted(reads) == [(0, last), (0, last), (100, 299)]
+
+
+def test_a_name_that_became_known_makes_another_rendition(
+    office: Office, recorded: tuple[CallId, str]
+) -> None:
+    browser = office.browser("boss")
+    url = granted(browser, recorded[1])
+    before = browser.get(url)
+    office.records.append(recorded[0], [case_event(recorded[0], 10, 2, {"customer_name": "土下座"})])
+    after = browser.get(url)
+    assert before.headers["etag"] != after.headers["etag"]
+    assert before.content != after.content
