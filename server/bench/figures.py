@@ -99,7 +99,13 @@ def stages(played: Played, span: Span = ALL) -> dict[str, Values]:
 def turns_heard(played: Played, span: Span = ALL) -> tuple[int, int]:
     """Turns of the script that utterances cover to their end, and all of them."""
     turns = [turn for turn in played.tape.turns if span.holds(turn.end_ms)]
-    return sum(_last_covering(played, turn) is not None for turn in turns), len(turns)
+    return len(turns) - len(turns_unheard(played, span)), len(turns)
+
+
+def turns_unheard(played: Played, span: Span = ALL) -> list[Turn]:
+    """Turns of the script that no utterance covers to their end."""
+    turns = [turn for turn in played.tape.turns if span.holds(turn.end_ms)]
+    return [turn for turn in turns if _last_covering(played, turn) is None]
 
 
 def character_errors(played: Played) -> dict[str, Errors]:

@@ -23,5 +23,7 @@ async def test_utterances_come_once_and_in_order_though_workers_are_killed(tmp_p
     assert found["kills"] >= 3
     assert found["restarts"] >= found["kills"] - 1
     assert (found["twice"], found["out_of_order"], found["not_assisted_ms"]) == (0, 0, 0)
-    assert found["turns_heard"] == found["turns"] > 0
+    assert (found["overlapping"], found["answers_unsaid"]) == (0, 0)
+    assert found["turns"]["heard"] == sum(found["turns"].values()) > 0
+    assert found["requests"]["final"]["failed"] == found["requests"]["final"]["unanswered"] == 0
     assert found["recordings_exact"] == 2
