@@ -27,16 +27,18 @@ from koemori.audio.call import CallEnded, CallId, CallStarted, Channel, ChannelR
 from koemori.audio.errors import MediaMessageError
 from koemori.audio.frames import AudioFrame, Gap, SourceEvent, samples_to_ms
 from koemori.audio.ingest.counted import CountedTrack
-from koemori.audio.ingest.dialects.load import Dialect, find, load_dialect
+from koemori.audio.ingest.dialects.load import STATEFUL, Dialect, find, load_dialect
 from koemori.audio.ingest.numbering import ChunkNumbers
 from koemori.audio.ingest.stream_start import (
     DECODERS,
     StreamOptions,
     call_of,
+    decoded_length,
     kind_of,
     number,
     read_start,
     refuse,
+    stateful_decoder,
 )
 from koemori.audio.ingest.track import Chunk, Track, TrackCounters, TrackLimits
 from koemori.audio.signals import KeyCarrier, KeyPressed
@@ -71,7 +73,7 @@ class MediaLimits:
 class _Call:
     started: CallStarted
     stream_id: str
-    decode: Callable[[bytes], NDArray[np.int16]]
+    codec: str
     sample_bytes: int
     began_s: float
     numbers: ChunkNumbers
@@ -206,16 +208,17 @@ class MediaStream:
         call = _Call(
             started,
             start.stream_id,
-            DECODERS[start.codec],
+            start.codec,
             2 if start.codec.startswith("pcm") else 1,
             self._clock_s(),
             ChunkNumbers(),
         )
         for channel in started.channels:
             if self._dialect.numbered:
-                call.tracks[channel.leg_id] = Track(
+                track = call.tracks[channel.leg_id] = Track(
                     channel, start.rate_hz, self._dialect.first_chunk, self._limits.track, call.numbers
                 )
+                track.decode = stateful_decoder(start.codec) if start.codec in STATEFUL else None
             else:
                 call.counted[channel.leg_id] = CountedTrack(
                     channel, start.rate_hz, start.rate_hz, call.began_s
@@ -242,19 +245,23 @@ class MediaStream:
             refuse(f"a track of {sorted(call.tracks | call.counted)}", kind_of(find(message, paths.track)))
         if name in call.counted:
             payload = self._payload(find(message, paths.payload), call.sample_bytes)
-            return self._count(call.counted[name], call.decode(payload))
+            return self._count(call.counted[name], DECODERS[call.codec](payload))
         track = call.tracks[name]
         chunk_number = number(find(message, paths.chunk), "a chunk number")
         timestamp_ms = number(find(message, paths.timestamp), "a timestamp")
         payload = self._payload(find(message, paths.payload), call.sample_bytes)
-        samples = call.decode(payload)
+        if track.decode is None:
+            samples = DECODERS[call.codec](payload)
+        else:
+            samples = np.zeros(decoded_length(call.codec, payload), dtype=np.int16)
         samples.setflags(write=False)
         if self._dialect.timestamp_origin == "first":
             call.first_timestamp_ms = (
                 timestamp_ms if call.first_timestamp_ms is None else call.first_timestamp_ms
             )
             timestamp_ms = max(0, timestamp_ms - call.first_timestamp_ms)
-        chunk = Chunk(chunk_number, timestamp_ms, samples, zlib.crc32(payload))
+        coded = b"" if track.decode is None else payload
+        chunk = Chunk(chunk_number, timestamp_ms, samples, zlib.crc32(payload), coded)
         call.numbers.note(track.channel.leg_id, chunk_number)
         self._look_ahead(track, call)
         events: list[SourceEvent] = [*track.push(chunk, call.stream_ms)]

@@ -14,7 +14,7 @@ from koemori.audio.call import CallStarted, Channel, ChannelRole, LegId
 from koemori.audio.codecs.g711 import decode_alaw, decode_mulaw
 from koemori.audio.errors import MediaMessageError
 from koemori.audio.ids import new_call_id
-from koemori.audio.ingest.dialects.load import Dialect, find
+from koemori.audio.ingest.dialects.load import STATEFUL, Dialect, find
 from numpy.typing import NDArray
 
 MIN_RATE_HZ = 8_000
@@ -38,6 +38,25 @@ DECODERS: dict[str, Callable[[bytes], NDArray[np.int16]]] = {
     "pcm_s16le": _decode_pcm_le,
     "pcm_s16be": _decode_pcm_be,
 }
+
+
+WIDE_HZ = 16_000
+"""What G.722 and Opus are decoded at, whatever their RTP clock is called."""
+
+
+def stateful_decoder(codec: str) -> Callable[[bytes], NDArray[np.int16]]:
+    """Decode one track's G.722 or Opus, payload after payload; FFmpeg is loaded only for them."""
+    from koemori.audio.codecs.decoder import open_decoder
+
+    decoder = open_decoder(codec.upper(), 8_000, 1)
+    return lambda payload: decoder.decode((payload,))
+
+
+def decoded_length(codec: str, payload: bytes) -> int:
+    """Samples at `WIDE_HZ` that a payload of G.722 or Opus will become."""
+    from koemori.audio.codecs.decoder import opus_ticks
+
+    return 2 * len(payload) if codec == "g722" else opus_ticks(payload) // 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +83,7 @@ class StreamStart:
     Attributes:
         stream_id: The provider's name of the stream.
         rate_hz: Of all tracks.
-        codec: Ours, a key of `DECODERS`.
+        codec: Ours, a key of `DECODERS`, or one that has a state.
         names: Tracks, different from each other.
         parameters: What the call brought along; its values may be anything.
         call_id: The provider's name of the call.
@@ -98,6 +117,7 @@ def read_start(
     if codec is None:
         refuse(f"an encoding of {sorted(dialect.encodings)}", _printable(encoding), fatal=True)
     rate = number(find(message, paths.sample_rate_hz), "a sample rate", fatal=True)
+    rate = WIDE_HZ if codec in STATEFUL else rate
     if not MIN_RATE_HZ <= rate <= MAX_RATE_HZ:
         refuse(f"a sample rate from {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz", f"{rate} Hz", fatal=True)
     if paths.channels and number(find(message, paths.channels), "a channel count", fatal=True) != 1:

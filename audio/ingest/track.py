@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -58,12 +59,16 @@ class TrackCounters:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chunk:
-    """One media message of a track; `digest` tells equal content."""
+    """One media message of a track; `digest` tells equal content.
+
+    Where the codec has a state, `samples` only has the length, and `coded` is decoded in its place.
+    """
 
     number: int
     timestamp_ms: int
     samples: NDArray[np.int16]
     digest: int
+    coded: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,8 @@ class Track:
     next_number: int
     limits: TrackLimits
     numbers: ChunkNumbers
+    decode: Callable[[bytes], NDArray[np.int16]] | None = None
+    """Decodes what has a state, in the order of the numbers; a late chunk is decoded out of turn."""
     position: int = 0
     horizon: int = 1 << 62
     """Where a gap may end at most; a peer that claims more is not believed."""
@@ -242,7 +249,13 @@ class Track:
         return ms_to_samples(duration_ms, self.sample_rate_hz)
 
     def _frame(self, chunk: Chunk, start_sample: int, *, late: bool) -> AudioFrame:
-        return AudioFrame(self.channel, start_sample, self.sample_rate_hz, chunk.samples, late)
+        samples = chunk.samples
+        if self.decode is not None:
+            samples = np.zeros(len(chunk.samples), dtype=np.int16)
+            decoded = self.decode(chunk.coded)[: len(samples)]
+            samples[: len(decoded)] = decoded
+            samples.setflags(write=False)
+        return AudioFrame(self.channel, start_sample, self.sample_rate_hz, samples, late)
 
     def _gap(self, sample_count: int, cause: GapCause) -> Gap:
         gap = Gap(self.channel, self.position, sample_count, cause, self.sample_rate_hz)

@@ -93,7 +93,7 @@ def test_another_providers_spelling_needs_no_code() -> None:
         ('timestamp_unit = "ms"', 'timestamp_unit = "days"'),
         ('"start.streamSid", "streamSid"', ""),
         ('track = ["media.track"]', 'trakc = ["media.track"]'),
-        ('= "mulaw"', '= "opus"'),
+        ('= "mulaw"', '= "g729"'),
         ('inbound = "customer"', 'inbound = "boss"'),
         ('queue = "queue"', "queue = 3"),
         ('stop = "stop"', 'stop = "halt"'),

@@ -17,7 +17,9 @@ Paths = tuple[tuple[str, ...], ...]
 """Places to look for a value, first found wins; each is a path of keys; none: it is not told."""
 
 EVENTS = frozenset({"connected", "start", "media", "stop", "key", "ignore"})
-ENCODINGS = frozenset({"mulaw", "alaw", "pcm_s16le", "pcm_s16be"})
+ENCODINGS = frozenset({"mulaw", "alaw", "pcm_s16le", "pcm_s16be", "g722", "opus"})
+STATEFUL = frozenset({"g722", "opus"})
+"""Decoded in the order of their numbers, so only where chunks have numbers."""
 SIGNATURES = frozenset({"none", "url-sha1", "url-nonce-sha256"})
 ORIGINS = frozenset({"stream", "first"})
 _WORDS = {"signature": SIGNATURES, "timestamp_unit": frozenset({"ms"}), "timestamp_origin": ORIGINS}
@@ -143,7 +145,7 @@ def parse_dialect(text: str) -> Dialect:
     _check_words("events", table["events"], EVENTS)
     _check_words("encodings", table["encodings"], ENCODINGS)
     _check_words("roles", table["roles"], frozenset(role.value for role in ChannelRole))
-    return Dialect(
+    dialect = Dialect(
         **{
             **table,
             "event": _paths("event", table["event"]),
@@ -154,6 +156,9 @@ def parse_dialect(text: str) -> Dialect:
             "roles": {track: ChannelRole(role) for track, role in table["roles"].items()},
         }
     )
+    if not dialect.numbered and STATEFUL & set(dialect.encodings.values()):
+        raise ValueError("dialect: expected numbered chunks beside g722 or opus; got none")
+    return dialect
 
 
 def find(message: object, paths: Paths) -> Any:
