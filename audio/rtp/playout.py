@@ -15,6 +15,7 @@ from koemori.audio.signals import KeyCarrier, KeyPressed
 
 _EVENT = "TELEPHONE-EVENT"
 _NOISE = "CN"
+_MADE_GOOD_S = 10
 
 
 class Playout:
@@ -165,7 +166,9 @@ class Playout:
         elif segment.undecoded:
             self.placing.gap_to(end, GapCause.LOST)
         else:
-            self.placing.silence(start, end)
+            # What was told as lost meanwhile is made good, but a long wait must not become a flood of zeros.
+            kept = self.placing.position - _MADE_GOOD_S * place.rate_hz
+            self.placing.silence(max(start, kept), end)
             segment.silences = segment.silences or arrived.packet.marker
         segment.next_ticks = arrived.ticks
         return place

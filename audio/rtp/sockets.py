@@ -88,6 +88,10 @@ class RtpPort:
         """Take nothing more; again does nothing."""
         self._owner.release(self)
 
+    def drain(self) -> None:
+        """Hand over what waits on this leg now, before a change of which it must not be a part."""
+        self._owner.drain_port(self)
+
     def send_report(self, now_us: int) -> None:
         """Send what the sink owes to its sender."""
         report = self.sink.report(self.leg, now_us)
@@ -188,17 +192,25 @@ class RtpSockets:
     def drain(self) -> None:
         """One tick: everything that waits, to whom it belongs."""
         now_us = _now_us()
-        offset_us = now_us - time.time_ns() // 1_000
         for key, _ in self._selector.select(0):
-            port, receiving = key.data
-            batch = receiving.drain(now_us, offset_us)
-            if batch and port in self._ports:
-                _guarded(self._hand_over, port, batch)
+            self._drain(*key.data)
         for sink in tuple(self._sinks.values()):
             _guarded(sink.tick, now_us)
         if now_us >= self._next_scan_us:
             self._next_scan_us = now_us + _SCAN_EVERY_US
             self._scan(now_us)
+
+    def drain_port(self, port: RtpPort) -> None:
+        """Hand over what waits on one port."""
+        for receiving in (port.rtp, port.rtcp):
+            if receiving is not None:
+                self._drain(port, receiving)
+
+    def _drain(self, port: RtpPort, receiving: ReceivingSocket) -> None:
+        now_us = _now_us()
+        batch = receiving.drain(now_us, now_us - time.time_ns() // 1_000)
+        if batch and port in self._ports:
+            _guarded(self._hand_over, port, batch)
 
     def _scan(self, now_us: int) -> None:
         """Send the reports that are due, and close ports that have been deaf for long enough."""

@@ -98,6 +98,16 @@ def test_an_outage_is_told_while_it_lasts_and_counted_when_it_ends() -> None:
     assert len(during) > 10
 
 
+def test_an_hour_of_silence_suppression_that_nobody_announced_is_no_flood_of_zeros() -> None:
+    legs = new_legs(1)
+    again = [packet(n, number=n - 180_000 + 50) for n in range(180_000, 180_010)]
+    events = play(legs, [[packet(n) for n in range(50)] + again])
+    kept = keep(events, 0)
+    assert len(kept.samples) == 180_010 * 160
+    assert kept.late == 10 * 8_000
+    assert legs.counters(0).lost == 0
+
+
 def test_a_sender_that_stood_still_goes_on_where_wall_time_says() -> None:
     legs = new_legs(1)
     paused = [(at + 5_000_000, datagram) for at, datagram in (packet(n) for n in range(50, 100))]

@@ -92,6 +92,17 @@ async def test_what_comes_between_two_ticks_is_one_batch_stamped_by_the_kernel(s
     assert arrivals[-1] < sent_us + 20_000
 
 
+async def test_a_leg_can_be_emptied_before_a_change(sockets: RtpSockets) -> None:
+    sink = Sink()
+    port = sockets.open(sink, 0, allows=lambda host: True)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(packet(0), ("127.0.0.1", port.rtp_port))
+    port.drain()
+    assert sink.datagrams == [packet(0)]
+    port.close()
+    port.drain()
+
+
 async def test_hosts_that_may_not_send_are_refused_and_counted(sockets: RtpSockets) -> None:
     sink = Sink()
     port = sockets.open(sink, 0, allows=lambda host: host != "127.0.0.1")
