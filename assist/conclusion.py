@@ -13,6 +13,7 @@ from typing import Final
 from koemori.assist.clauses import clauses_of, trimmed
 from koemori.assist.phrases import first_match, fold
 from koemori.assist.playbooks.schema import LadderStep, Playbook
+from koemori.assist.timewords import time_words
 from koemori.assist.types import Alert, Category, EndState, Finding, Heard, Severity
 from koemori.assist.words import words_of
 from koemori.audio.call import ChannelRole
@@ -84,6 +85,7 @@ _FULL: Final = 3
 _SUMMARY: Final = re.compile(
     r"(?:まとめ|整理(?:いた)?し|整理させていただき)ますと、?(?P<what>.{8,}?)(?:という|との)?(?:こと)?(?:で(?:ござい|す|よろし|お間違い).*)$"
 )
+_PART_OF_DAY: Final = re.compile("午前中?|午後|お?昼|夕方|朝|夜")
 _LONG_MS: Final = 30 * 60_000
 _MANNER: Final[Mapping[Category, str]] = {
     Category.VERBAL_ABUSE: "暴言",
@@ -264,7 +266,7 @@ class ConclusionWriter:
     def _from_customer(self, heard: Heard) -> None:
         for clause in clauses_of(heard.text):
             accepted = _ACCEPTED.search(clause.text)
-            if accepted:
+            if accepted and not _is_a_time(accepted.group("what")):
                 self._accepted = trimmed(accepted.group("what"))
             found = _EXPLAINED.search(clause.text) or _FOUND_OUT.search(clause.text)
             known = _weight(self._explained)
@@ -297,6 +299,13 @@ def _labels(findings: Iterable[Finding]) -> str:
     most = sorted(counts, key=lambda category: -counts[category])[:2]
     words = [_MANNER[category] for category in most if category in _MANNER]
     return f"{'・'.join(words)}が続き、" if words else ""
+
+
+def _is_a_time(text: str) -> bool:
+    """「午前で大丈夫です」 answers when, not what."""
+    return bool(_PART_OF_DAY.fullmatch(text)) or any(
+        words.start == 0 and words.end >= len(text) - 1 for words in time_words(text)
+    )
 
 
 def _weight(text: str) -> int:

@@ -61,6 +61,10 @@ _AMOUNT_ALONE: Final = re.compile(
 _ENDS_ASKING: Final = re.compile("(?<!ちゃっ)(?<!じゃっ)(?<![かだなよとろ]っ)[てで]$")
 _ONLY_A_TIME: Final = re.compile(r"(?:では?|じゃあ?|はい|なら|に|の|、)*お願い(?:し|いたし)ます(?:ね|よ)?")
 """What is left of 「十五日の午前中でお願いします」 without its time: the answer to when."""
+_ASSENT: Final = re.compile("^(?:はい|いや|ええ|うん)+(?!い)")
+_LONG_AFTER_ASSENT: Final = 12
+_BECAUSE: Final = re.compile("^(?:から|ので|んで|、)+")
+_FULL_WISH: Final = 6
 _SCOLDS: Final = re.compile(
     r"^(?:うるせえ|うるさい|おい|だから|だったら|ほな|ほんなら|じゃあ?|ねえ|とにかく|もう|いいから|で)(?:、|。|\s)+"
 )
@@ -130,9 +134,13 @@ class DemandExtractor:
             short = _SCOLDS.sub("", trimmed(clause.text))
             spoken = fold(clause.text).text
             self._note_matter(clause.text)
-            if any(pattern.search(spoken) for pattern in self._trivial) or _tells_numbers(spoken):
+            said = _ASSENT.sub("", spoken) if len(spoken) >= _LONG_AFTER_ASSENT else spoken
+            if any(pattern.search(said) for pattern in self._trivial) or _tells_numbers(spoken):
                 continue
-            if _WAIVED.search(clause.text) or _ACCEPTS.search(spoken) or _TOLD_OTHERS.search(spoken):
+            waived = _WAIVED.search(clause.text)
+            if waived and len(rest := trimmed(_BECAUSE.sub("", clause.text[waived.end() :]))) >= _FULL_WISH:
+                short, waived = rest, None
+            if waived or _ACCEPTS.search(spoken) or _TOLD_OTHERS.search(spoken):
                 continue
             if _ONLY_A_TIME.fullmatch(_without_times(short)):
                 continue

@@ -105,6 +105,9 @@ _FOR_SOMETHING: Final = frozenset(
 """Things that mean little without the word before them."""
 _PARTS: Final = frozenset(("データ", "部品", "カバー", "ケース", "充電器", "会員", "チケット"))
 _SUBJECT: Final = re.compile(r"^(?:の[一-龥ァ-ヴー]{1,6})?(?:が|は|も|、)")
+_TRADE: Final = re.compile(
+    r"(?P<trade>クリーニング|車検|レンタル|宅配|引越|引っ越し|旅行|リフォーム|保険)(?:の)?(?:料金|代金|費用|契約|約款|規定|規約)"
+)
 _A_SERVICE: Final = re.compile("クリーニング|宅配|配送|引越|レンタ|旅行|宿泊|保険|診療|受診|介護|工事")
 _REASON: Final = re.compile("^(?:に伴|の(?:前|後|ため|予定|都合|準備)|する(?:ので|から|ため|ことに))")
 _MEDICAL: Final = ("診療", "受診", "健診", "検診")
@@ -147,6 +150,8 @@ class ProductExtractor:
             return self._propose(heard, self._firm, self._firm, _GREETING)
         early = len(call.recent(_EARLY_TURNS + 1, ChannelRole.CUSTOMER)) <= _EARLY_TURNS
         text = heard.text if not agent else restated(heard.text)
+        if agent and not self._firm and self._value and (trade := _TRADE.search(heard.text)):
+            return self._learn_trade(trade.group("trade"), heard)
         found = ("", "", 0.0) if text is None else self._product(text, agent, early)
         opened = self._open(heard.text, agent, early)
         if opened[2] > found[2] and opened[2] > self._confidence:
@@ -158,6 +163,15 @@ class ProductExtractor:
             service = self._service(text)
             found = (service, service, _SERVICE if not early else _MENTIONED)
         return self._propose(heard, *found) if found[1] else self._fuller(heard)
+
+    def _learn_trade(self, trade: str, heard: Heard) -> list[FieldProposal]:
+        """「クリーニング料金の件は」: what the firm does, where the greeting did not tell."""
+        self._firm = self._service(trade) or trade
+        shown = self._with_firm(self._value, self._confidence)
+        if shown == self._value:
+            return []
+        self._ids = (*self._ids, heard.utterance_id)
+        return [FieldProposal("product", shown, self._confidence, self._ids)]
 
     def _product(self, text: str, agent: bool, early: bool) -> tuple[str, str, float]:
         words = words_of(text)

@@ -84,3 +84,7 @@ def test_an_inquiry_is_told_what_to_send_and_that_it_costs_nothing() -> None:
     assert "用紙をお送りください" in said
     assert "解約金はかかりませんと案内" in said
     assert "お名前" not in said
+
+
+def test_a_time_that_suits_is_not_what_was_agreed_on() -> None:
+    assert written(EndState.RESOLVED_AGREED, ("c", "午前で大丈夫です。")) == "納得"

@@ -93,3 +93,8 @@ def test_the_answer_of_the_agent_names_the_demand_more_plainly() -> None:
 
 def test_an_answer_to_nothing_asked_is_no_demand() -> None:
     assert demand(("a", "個人の情報につきましては、お答えいたしかねます。")) == ""
+
+
+def test_what_comes_after_a_waiver_or_an_assent_in_the_same_breath_is_asked_for() -> None:
+    assert "新品を持ってこい" in demand(("c", "点検はいいから新品を持ってこい"))
+    assert demand(("c", "はい元の部屋に戻してください")) != ""

@@ -99,3 +99,12 @@ def test_a_thing_is_named_with_its_parts_and_purpose(said: str, value: str) -> N
 def test_how_it_was_paid_and_an_animal_are_no_products() -> None:
     assert product(("c", "カードの明細を見たら二つ引き落とされてるんです")) is None
     assert product(("a", "いつお預かりしたワンちゃんでしょうか。")) is None
+
+
+def test_the_trade_is_learnt_from_the_agent_where_the_greeting_did_not_tell() -> None:
+    script = [
+        ("a", "お客様相談室の柏木でございます。"),
+        ("c", "先週受け取ったコートのボタンがないんだよ。"),
+        ("a", "クリーニング料金のご返金で対応できるか確認いたします。"),
+    ]
+    assert product(*script) == "コート(クリーニング)"
