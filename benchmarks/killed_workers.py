@@ -111,6 +111,7 @@ async def run(calls: list[Planned], settings: Settings, every_s: float | None) -
     counting = CountingPool(pool)
     prompts = prompts_for(settings)
     killed: list[int] = []
+    workers = len(pool.pids)
 
     def listener(started: CallStarted) -> Listener:
         return listener_for(started, settings, pipeline.vad, counting, prompts)
@@ -138,6 +139,7 @@ async def run(calls: list[Planned], settings: Settings, every_s: float | None) -
         await pipeline.aclose()
     return {
         "seconds": round(time.monotonic() - began_s, 1),
+        "workers": workers,
         "kills": len(killed),
         "restarts": pool.restarts,
         "requests": requests(counting.asked),
@@ -254,7 +256,7 @@ def harmed(killed: dict[str, Any], undisturbed: dict[str, Any]) -> bool:
         any(killed[name] for name in ("twice", "out_of_order", "overlapping", "answers_unsaid"))
         or finals["failed"] + finals["unanswered"] > 0
         or killed["turns"]["lost"] > undisturbed["turns"]["lost"]
-        or killed["restarts"] < killed["kills"] - 1
+        or killed["restarts"] < killed["kills"] - killed["workers"]
     )
 
 

@@ -147,6 +147,7 @@ async def test_each_request_is_counted_by_what_became_of_it() -> None:
 )
 def test_any_loss_is_harm_and_what_is_lost_without_kills_too_is_none(harm: dict[str, Any]) -> None:
     good: dict[str, Any] = {
+        "workers": 1,
         "kills": 5,
         "restarts": 5,
         "twice": 0,
