@@ -103,7 +103,7 @@ class AudioHookListener:
             await source.reader.close(DONE)
 
     def _refusal(self, socket: WebSocket) -> str | None:
-        if not self._gate.allows_address(socket):
+        if not self._gate.allows_address(socket, by_proof=True):
             return "not-allowed"
         if self._secret is None:
             given = socket.headers.get("x-api-key", "")

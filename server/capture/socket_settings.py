@@ -27,6 +27,7 @@ class SocketSettings(SocketLimits):
     """How a peer proves itself by a bearer token.
 
     Without any secret, whoever `allow` names may send, but no web page and nothing that came through a proxy.
+    With one, whoever has it may, from everywhere unless `allow` is set.
 
     Attributes:
         token_file: File with the bearer token that a peer presents.

@@ -201,8 +201,15 @@ class Gate:
     settings: SocketLimits
     token: str | None = None
 
-    def allows_address(self, socket: WebSocket) -> bool:
-        """Whether the peer's address may send at all."""
+    def allows_address(self, socket: WebSocket, *, by_proof: bool | None = None) -> bool:
+        """Whether the peer's address may send at all.
+
+        A trunk that asks for a proof (`by_proof`; a token when left out) takes it from everywhere, unless its
+        settings name networks: providers in the cloud have no addresses of their own.
+        """
+        by_proof = self.token is not None if by_proof is None else by_proof
+        if by_proof and "allow" not in self.settings.model_fields_set:
+            return True
         return socket.client is not None and self.settings.allows(socket.client.host)
 
     def needs_none(self, socket: WebSocket) -> bool:

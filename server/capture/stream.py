@@ -99,9 +99,14 @@ class StreamListener:
         finally:
             await reader.close(code)
 
+    @property
+    def _asks_for_proof(self) -> bool:
+        secrets = (self._gate.token, self._signing, self._password, self._options.token)
+        return any(secret is not None for secret in secrets)
+
     def _refusal(self, socket: WebSocket) -> str | None:
         """Why this peer may not; None when it has proven itself, or need not."""
-        if not self._gate.allows_address(socket):
+        if not self._gate.allows_address(socket, by_proof=self._asks_for_proof):
             return "not-allowed"
         proof_asked = False
         if self._gate.token is not None:

@@ -124,11 +124,11 @@ def test_peers_that_may_not_or_cannot_are_refused_and_counted(tmp_path: Path) ->
     trunks = {
         **TRUNKS,
         "asked": {"kind": "freeswitch", "token_file": str(secret), "bearer_in": "query"},
-        "far": {"kind": "chan_websocket", "allow": ["192.0.2.0/24"]},
+        "far": {"kind": "chan_websocket", "token_file": str(secret), "allow": ["192.0.2.0/24"]},
     }
     with light_service(tmp_path, trunks=trunks) as client:
         assert refused(client, "/ingest/nobody")
-        assert refused(client, "/ingest/far")
+        assert refused(client, "/ingest/far", {"authorization": "Bearer s3cret"})
         assert refused(client, "/ingest/asked")
         assert refused(client, "/ingest/asked?token=wrong")
         assert not refused(client, "/ingest/asked?token=s3cret")
