@@ -97,7 +97,7 @@ class AudioSocketReader:
             return []
         self._pending += received
         frames: list[SocketFrame] = []
-        while not self._ended and len(self._pending) >= _HEADER_BYTES:
+        while len(self._pending) >= _HEADER_BYTES:
             end = _HEADER_BYTES + int.from_bytes(self._pending[1:_HEADER_BYTES], "big")
             if not self._named:
                 self._check_first(self._pending[0], end - _HEADER_BYTES)
@@ -108,8 +108,10 @@ class AudioSocketReader:
             frame = self._frame(kind, payload)
             if frame is None:
                 self.unknown += 1
-            else:
-                frames.append(frame)
+                continue
+            frames.append(frame)
+            if isinstance(frame, SocketEnded):
+                break
         return frames
 
     def _check_first(self, kind: int, length: int) -> None:

@@ -14,7 +14,7 @@ _API = "/api/"
 _MACHINE_PATHS = frozenset({"/api/v1/events"})
 """Unsafe operations that never act on a cookie, so that no web page can misuse one."""
 
-_MACHINE_PREFIX = "/api/v1/events/"
+_MACHINE_PREFIXES = ("/api/v1/events/", "/api/v1/trunks/")
 
 _ORIGIN_REFUSED = (
     "This request must come from the service's own page; behind another address than loopback,"
@@ -97,7 +97,7 @@ class OriginGuard:
     def _refuses(self, scope: Scope) -> bool:
         if scope["method"] in _SAFE_METHODS or not scope["path"].startswith(_API):
             return False
-        if scope["path"] in _MACHINE_PATHS or scope["path"].startswith(_MACHINE_PREFIX):
+        if scope["path"] in _MACHINE_PATHS or scope["path"].startswith(_MACHINE_PREFIXES):
             return False
         return not self._origins.allows(Headers(scope=scope).get("origin"), scope)
 

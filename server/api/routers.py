@@ -19,6 +19,7 @@ from koemori.server.api import (
     reuse,
     session,
     softphones,
+    trunk_calls,
     wallboard,
 )
 from koemori.server.api.dependencies import CallRequires, RecordingRequires, Requires
@@ -32,6 +33,8 @@ OPEN_OPERATIONS = {
     "getHealth": "watched by machines; tells whether the service works, and by which playbook",
     "postEvent": "phone systems present a token or a signature, or are on this machine",
     "postMappedEvents": "as postEvent",
+    "openTrunkCall": "as postEvent",
+    "closeTrunkCall": "as postEvent",
 }
 """Operations that need no session, each with the reason."""
 
@@ -59,6 +62,7 @@ def build() -> APIRouter:
         people,
         softphones,
         events,
+        trunk_calls,
         health,
     )
     for module in modules:

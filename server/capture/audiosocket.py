@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 
 _READ_BYTES = 64 * 1024
 _MOST_RATE_HZ = 48_000
+_MOST_KEYS = 64
+"""Pressed before the first audio."""
 _BYTES_PER_S = 2_000_000
 """Five times what the fastest format needs; a peer that sends more is no telephone."""
 _SIDES = {"0": ChannelRole.AGENT, "1": ChannelRole.CUSTOMER}
@@ -142,9 +144,8 @@ class _Connection:
         except AudioSocketError as error:
             self.context.refuse(error.code)
             reason = f"error:{error.code}"
-            logger.warning(
-                "audiosocket not understood", extra={"trunk": self.context.name, "came": error.came}
-            )
+            facts = {"trunk": self.context.name, "came": error.came}
+            logger.warning("audiosocket not understood", extra=facts)
         finally:
             if self._watch is not None:
                 self._watch.cancel()
@@ -189,14 +190,18 @@ class _Connection:
         match frame:
             case SocketNamed():
                 self.uuid = frame.uuid
-            case SocketKey() if self.leg is None:
-                self._keys = [*self._keys, frame.key][-64:]
             case SocketKey():
-                self.leg.key(frame.key)
+                self._press(frame.key)
             case SocketAudio():
                 self._audio(frame)
             case SocketEnded():
                 pass
+
+    def _press(self, key: str) -> None:
+        if self.leg is None:
+            self._keys = [*self._keys, key][-_MOST_KEYS:]
+        else:
+            self.leg.key(key)
 
     def _audio(self, frame: SocketAudio) -> None:
         self.context.status.last_media_at = datetime.now(UTC)

@@ -14,6 +14,7 @@ _OPENERS = {
     "audiohook": "koemori.server.capture.audiohook",
     "chan_websocket": "koemori.server.capture.chan_websocket",
     "freeswitch": "koemori.server.capture.freeswitch",
+    "rtp": "koemori.server.capture.rtp",
     "siprec": "koemori.server.capture.siprec",
     "stream": "koemori.server.capture.stream",
     "whip": "koemori.server.capture.whip",

@@ -8,6 +8,7 @@ from koemori.server.capture.audiohook_settings import AudioHookTrunk
 from koemori.server.capture.audiosocket_settings import AudioSocketTrunk
 from koemori.server.capture.chan_websocket_settings import ChanWebsocketTrunk
 from koemori.server.capture.freeswitch_settings import FreeswitchTrunk
+from koemori.server.capture.rtp_settings import RtpTrunk
 from koemori.server.capture.siprec_settings import SiprecTrunk
 from koemori.server.capture.stream_settings import StreamTrunk
 from koemori.server.capture.whip_settings import WhipTrunk
@@ -18,6 +19,7 @@ TrunkConfig = Annotated[
     | AudioSocketTrunk
     | ChanWebsocketTrunk
     | FreeswitchTrunk
+    | RtpTrunk
     | SiprecTrunk
     | StreamTrunk
     | WhipTrunk,

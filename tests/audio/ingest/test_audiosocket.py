@@ -64,7 +64,7 @@ def test_frames_are_the_same_however_the_bytes_come(step: int, count: int) -> No
     ],
 )
 def test_other_bytes_are_refused_at_once(raw: bytes) -> None:
-    with pytest.raises(AudioSocketError, match="expected .*; got "):
+    with pytest.raises(AudioSocketError, match=r"expected .*; got "):
         read(raw)
 
 

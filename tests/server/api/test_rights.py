@@ -55,6 +55,8 @@ ALLOWED: dict[str, set[str]] = {
     "getAlertRule": {OWNER, BOSS, COUNSEL},
     "postEvent": ANYBODY,
     "postMappedEvents": ANYBODY,
+    "openTrunkCall": ANYBODY,
+    "closeTrunkCall": ANYBODY,
     "getHealth": ANYBODY,
 }
 """Who gets past the door on an ended call of agent1 that was recorded."""
@@ -64,6 +66,7 @@ LIVE_REFUSALS = {"getCall", "listCallEvents", "getTranscript", "getCase"}
 
 BODIES: dict[str, dict[str, Any]] = {
     "postMappedEvents": {"id": "1"},
+    "openTrunkCall": {},
     "editCase": {"values": {"demand": "返金"}},
     "verifyRecording": {"purpose": "確認"},
     "createAccess": {"purpose": "確認"},
@@ -89,6 +92,8 @@ class Scene:
             alert_id="a-1",
             rule_id="threat.kill",
             mapper="genesys",
+            trunk="pbx",
+            name="call",
         )
         (method,) = route.methods
         body = BODIES.get(str(route.operation_id))

@@ -1,4 +1,4 @@
-"""AudioSocket over TCP into the real service: recordings, pairs of channels, keys, limits, and sudden ends."""
+"""AudioSocket over TCP into the real service: recordings, pairs of channels, limits, and sudden ends."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_every_rate_is_recorded_as_it_comes_up_to_48_khz(
 
 def test_a_sender_that_stalls_leaves_a_gap_and_no_sample_out(tmp_path: Path) -> None:
     said = tone(440, 0.4)
-    with service(tmp_path) as (client, port):
+    with service(tmp_path) as (_, port):
         with connect(port) as line:
             line.sendall(named())
             play({line: said})
