@@ -80,7 +80,7 @@ class WsTicket(_Answer):
 
 
 class LastAlert(_Answer):
-    """The newest alert of a call."""
+    """One alert of a call, in short."""
 
     category: Category
     severity: int
@@ -103,12 +103,11 @@ class CallSummary(_Answer):
     customer_name: str | None
     severity: int = Field(description="Highest so far: 0 none, 1 notice, 2 warning, 3 danger.")
     harassment_categories: list[Category]
-    last_alert: LastAlert | None
+    last_alert: LastAlert | None = Field(description="The newest alert.")
+    gravest_alert: LastAlert | None = Field(description="The newest of the gravest alerts.")
     help_requested_at: datetime | None
     recording_id: str | None
-    assistance: AssistanceLevel | None = Field(
-        default=None, description="What the recogniser sheds in a live call; null when nothing."
-    )
+    assistance: AssistanceLevel | None = Field(None, description="What the recogniser sheds; else null.")
     ladder: LadderState | None = Field(
         default=None, description="Of a live call; null before anything called for the warning ladder."
     )

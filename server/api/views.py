@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from koemori.assist.ladder import LadderStanding
 from koemori.assist.types import EndState
@@ -75,10 +75,15 @@ def _call_fields(view: CallView) -> dict[str, object]:
         "customer_name": call.customer_name,
         "severity": call.severity,
         "harassment_categories": call.harassment_categories,
-        "last_alert": None if call.last_alert is None else LastAlert.model_validate(call.last_alert),
+        "last_alert": _alert(call.last_alert),
+        "gravest_alert": _alert(call.gravest_alert or call.last_alert),
         "help_requested_at": view.help_requested_at,
         "recording_id": view.recording_id,
     }
+
+
+def _alert(kept: dict[str, Any] | None) -> LastAlert | None:
+    return None if kept is None else LastAlert.model_validate(kept)
 
 
 def utterances(rows: list[EventRow]) -> list[TranscriptUtterance]:

@@ -238,6 +238,8 @@ def _raise_severity(call: CallRow, event: AlertEvent) -> None:
         "quote": event.quote,
         "at_ms": event.at_ms,
     }
+    if call.gravest_alert is None or event.severity >= call.gravest_alert["severity"]:
+        call.gravest_alert = call.last_alert
     category = event.category.value
     if event.harassment and category not in call.harassment_categories:
         call.harassment_categories = [*call.harassment_categories, category]

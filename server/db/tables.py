@@ -112,6 +112,8 @@ class CallRow(Row):
     severity: Mapped[int]
     harassment_categories: Mapped[list[str]]
     last_alert: Mapped[dict[str, Any] | None]
+    gravest_alert: Mapped[dict[str, Any] | None]
+    """The newest of the gravest; None for calls kept before there was this column."""
     last_seq: Mapped[int]
 
 

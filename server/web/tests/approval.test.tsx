@@ -39,6 +39,7 @@ const call = (ladder: LadderState | null, alertMs = 110_000): CallSummary => ({
   severity: 2,
   harassment_categories: ["verbal_abuse"],
   last_alert: { category: "verbal_abuse", severity: 2, quote: "このバカ", at_ms: alertMs },
+  gravest_alert: null,
   help_requested_at: null,
   recording_id: null,
   assistance: null,

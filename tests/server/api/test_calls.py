@@ -6,10 +6,28 @@ from datetime import timedelta
 
 import pytest
 from koemori.assist.types import Category
+from koemori.audio.call import CallId
+from koemori.server.wire import AlertEvent
 
 from tests.fakes.office import STARTED_AT, Office
 
 pytestmark = pytest.mark.integration
+
+
+def alert_event(call_id: CallId, seq: int, severity: int, quote: str) -> AlertEvent:
+    return AlertEvent(
+        call_id=call_id,
+        seq=seq,
+        at_ms=seq * 1000,
+        alert_id=f"a-{seq}",
+        category=Category.THREAT,
+        severity=severity,
+        harassment=True,
+        rule_id="rule",
+        utterance_ids=("1-0",),
+        quote=quote,
+        explanation="試験",
+    )
 
 
 def test_a_call_shows_agent_alert_case_and_recording(office: Office) -> None:
@@ -36,6 +54,18 @@ def test_a_call_shows_agent_alert_case_and_recording(office: Office) -> None:
     assert shown["state"] == "ended"
     assert shown["duration_ms"] == 2000
     assert [channel["role"] for channel in shown["channels"]] == ["agent", "customer"]
+
+
+def test_a_call_shows_its_newest_alert_and_the_newest_of_its_gravest(office: Office) -> None:
+    call_id = office.call(ended=False)
+    told = [(2, "二度目"), (3, "殺すぞ"), (3, "刺すぞ"), (1, "うるさい")]
+    office.records.append(
+        call_id,
+        [alert_event(call_id, 10 + n, severity, quote) for n, (severity, quote) in enumerate(told)],
+    )
+    (shown,) = office.browser("boss").get("/api/v1/calls", params={"state": "live"}).json()["items"]
+    assert (shown["last_alert"]["quote"], shown["gravest_alert"]["quote"]) == ("うるさい", "刺すぞ")
+    assert shown["severity"] == shown["gravest_alert"]["severity"] == 3
 
 
 def test_pages_of_calls_follow_each_other_without_repeating_or_losing_one(office: Office) -> None:

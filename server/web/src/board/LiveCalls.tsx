@@ -73,13 +73,13 @@ function LiveCall({ call, nowMs }: { call: CallSummary; nowMs: number }) {
           {agent}
           <small title={customer}>{[customer, call.queue].filter(Boolean).join("・")}</small>
         </span>
-        <span className={classes.quote} title={call.last_alert?.quote}>
-          {call.last_alert !== null && (
+        <span className={classes.quote} title={call.gravest_alert?.quote}>
+          {call.gravest_alert !== null && (
             <>
               <small>
-                {clock(call.last_alert.at_ms)} {codeWord(t, "category", call.last_alert.category)}
+                {clock(call.gravest_alert.at_ms)} {codeWord(t, "category", call.gravest_alert.category)}
               </small>
-              <q>{call.last_alert.quote}</q>
+              <q>{call.gravest_alert.quote}</q>
             </>
           )}
         </span>
