@@ -36,7 +36,7 @@ class CallMedia(Protocol):
     """The media of one call. Legs are numbered in the order in which they are opened."""
 
     def open(self, leg: int, stream: Stream) -> LocalStream:
-        """Bind a port for a leg; what comes before `start` is kept.
+        """Bind a port for a leg; what comes before `start` is kept, unless the stream is held.
 
         Raises:
             KoemoriError: No port is free, or the stream's key cannot be used.
@@ -224,10 +224,8 @@ class RecordedCall:
         """Start if nothing has to be waited for; returns whether it started just now."""
         if self.started is not None or self.ended or not self.legs:
             return False
-        arrived = any(self.media.idle_s(leg) is not None for leg in range(len(self.legs)))
-        if self.start_by_s is not None and now_s < self.start_by_s:
-            return False
-        if self.held and not arrived:
+        waits = self.start_by_s is not None and now_s < self.start_by_s
+        if waits or self.held:
             return False
         self._start()
         return True

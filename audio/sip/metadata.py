@@ -17,13 +17,13 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
 from koemori.audio.errors import SipError
 from koemori.audio.sip.fields import same_person
-from koemori.audio.sip.vendor_keys import load_vendor_keys, local_name, local_text
+from koemori.audio.sip.vendor_keys import ElementsByName, load_vendor_keys, local_name, local_text
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 _MAX_BYTES = 262_144
-_MAX_ELEMENTS = 20_000
+_MAX_ELEMENTS = 4_000
 _MAX_TEXT = 256
 _MAX_KNOWN = 64
 """Participants, streams: a conference, with a margin."""
@@ -102,19 +102,23 @@ def parse_metadata(document: bytes) -> Metadata:
     """
     if len(document) > _MAX_BYTES:
         raise SipError(413, f"metadata of at most {_MAX_BYTES} bytes", f"{len(document)} bytes")
+    if document.count(b"<") > 4 * _MAX_ELEMENTS:
+        raise SipError(413, f"metadata of at most {_MAX_ELEMENTS} elements", "more")
     try:
         root: Element = fromstring(document.strip(b"\r\n\t \0"), forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError, LookupError, RecursionError) as error:
         raise SipError(400, "metadata in XML without DTD and entities", type(error).__name__) from None
-    elements = list(root.iter())
-    if len(elements) > _MAX_ELEMENTS:
-        raise SipError(413, f"metadata of at most {_MAX_ELEMENTS} elements", f"{len(elements)}")
-    mode = next((local_text(each) for each in elements if local_name(each) == "datamode"), "")
+    named: dict[str, list[Element]] = {}
+    for count, element in enumerate(root.iter(), 1):
+        if count > _MAX_ELEMENTS:
+            raise SipError(413, f"metadata of at most {_MAX_ELEMENTS} elements", "more")
+        named.setdefault(local_name(element), []).append(element)
+    mode = next((local_text(each) for each in named.get("datamode", ())), "")
     return Metadata(
         partial=mode.lower() == "partial",
-        participants=_participants(elements),
-        labels=_labels(elements),
-        keys=load_vendor_keys().metadata_keys(elements),
+        participants=_participants(named),
+        labels=_labels(named),
+        keys=load_vendor_keys().metadata_keys(named),
     )
 
 
@@ -129,33 +133,39 @@ def _updated(known: Participant, told: Participant) -> Participant:
     )
 
 
-def _labels(elements: list[Element]) -> dict[str, str]:
+def _labels(named: ElementsByName) -> dict[str, str]:
     found: dict[str, str] = {}
-    for stream in elements:
-        identity = _identity(stream, "stream") if local_name(stream) == "stream" else ""
+    for stream in named.get("stream", ()):
+        identity = _identity(stream, "stream")
         label = next((local_text(each) for each in stream if local_name(each) == "label"), "")
         if identity and len(found) < _MAX_KNOWN:
             found.setdefault(identity, label)
     return found
 
 
-def _participants(elements: list[Element]) -> dict[str, Participant]:
+def _participants(named: ElementsByName) -> dict[str, Participant]:
     found: dict[str, Participant] = {}
-    for element in elements:
+    for element in named.get("participant", ()):
         identity = _identity(element, "participant")
-        new = identity and identity not in found and len(found) < _MAX_KNOWN
-        if new and local_name(element) == "participant":
+        if identity and identity not in found and len(found) < _MAX_KNOWN:
             found[identity] = _participant(identity, element)
-    for element in elements:
-        identity = element.get("participant_id") or element.get("id") or ""
-        match local_name(element):
-            case "participantstreamassoc" if identity:
-                known = found.get(identity) or Participant(identity)
-                found[identity] = replace(known, sends=_together(known.sends, _sends(element)))
-            case "participantsessionassoc" if identity:
-                known = found.get(identity) or Participant(identity)
-                found[identity] = replace(known, left=known.left or _has(element, "disassociate-time"))
-    return dict(list(found.items())[:_MAX_KNOWN])
+    for element in named.get("participantstreamassoc", ()):
+        known = _associated(found, element)
+        if known is not None:
+            found[known.id] = replace(known, sends=_together(known.sends, _sends(element)))
+    for element in named.get("participantsessionassoc", ()):
+        known = _associated(found, element)
+        if known is not None:
+            found[known.id] = replace(known, left=known.left or _has(element, "disassociate-time"))
+    return found
+
+
+def _associated(found: Mapping[str, Participant], element: Element) -> Participant | None:
+    """Who an association is about; a delta may name somebody whom only earlier documents describe."""
+    identity = _identity(element, "participant")
+    if not identity or (identity not in found and len(found) >= _MAX_KNOWN):
+        return None
+    return found.get(identity) or Participant(identity)
 
 
 def _participant(identity: str, element: Element) -> Participant:

@@ -19,7 +19,8 @@ SDP = "application/sdp"
 METADATA = frozenset({"application/rs-metadata+xml", "application/rs-metadata"})
 _MAX_PARTS = 20
 _MAX_DEPTH = 2
-_BOUNDARY = re.compile(rb"--([0-9A-Za-z'()+_,\-./:=? ]{1,200}?)[ \t]*\r?\n")
+_BOUNDARY = re.compile(rb"(?:\A|\n)--([0-9A-Za-z'()+_,\-./:=? ]{1,200}?)[ \t]*\r?\n")
+_PREAMBLE_BYTES = 4_096
 _BLANK_LINE = re.compile(rb"(?:\A|\r?\n)\r?\n")
 
 
@@ -82,7 +83,7 @@ def _parts(kind: str, disposition: str, body: bytes, depth: int) -> list[Part]:
     boundary = parameters(kind.partition(";")[2]).get("boundary", "").strip().encode("utf-8", "replace")
     pieces = _pieces(body, boundary) if boundary else []
     if not pieces:  # the header's boundary is not in the body: the body's own first line says
-        own = _BOUNDARY.search(body)
+        own = _BOUNDARY.search(body, 0, _PREAMBLE_BYTES)
         pieces = _pieces(body, own[1]) if own is not None else []
     if not pieces:
         raise SipError(400, "a multipart body with its boundary", f"{len(body)} bytes without")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from koemori.audio.sip.message import Headers
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
+
+ElementsByName: TypeAlias = "Mapping[str, Sequence[Element]]"
+"""Local name → elements of a document, in order."""
 
 _MAX_TEXT = 256
 _UCID_MARK = "FA08"
@@ -53,11 +56,11 @@ class VendorKeys:
     headers: tuple[HeaderRule, ...]
     callers: tuple[CallerRule, ...]
 
-    def metadata_keys(self, elements: Sequence[Element]) -> dict[str, str]:
-        """Keys found in a document, given all of its elements in order."""
+    def metadata_keys(self, named: ElementsByName) -> dict[str, str]:
+        """Keys found in a document."""
         found: dict[str, str] = {}
         for rule in self.metadata:
-            value = next(_matches(rule, elements), "")
+            value = next(_matches(rule, named), "")
             if fit := _fit(rule.key, value):
                 found.setdefault(rule.key, fit)
         return found
@@ -93,7 +96,12 @@ def load_vendor_keys() -> VendorKeys:
 
 def local_name(element: Element) -> str:
     """`{urn:…}DataMode`, `tns:dataMode` → `datamode`."""
-    return str(element.tag).rpartition("}")[2].rpartition(":")[2].lower()
+    return _local(str(element.tag))
+
+
+@lru_cache(maxsize=256)
+def _local(tag: str) -> str:
+    return tag.rpartition("}")[2].rpartition(":")[2].lower()
 
 
 def local_text(element: Element) -> str:
@@ -111,13 +119,12 @@ def _metadata_rule(row: dict[str, Any]) -> MetadataRule:
     )
 
 
-def _matches(rule: MetadataRule, elements: Sequence[Element]) -> Iterator[str]:
-    if rule.within is not None:
-        outer = next((each for each in elements if local_name(each) == rule.within), None)
-        elements = [] if outer is None else list(outer.iter())
+def _matches(rule: MetadataRule, named: ElementsByName) -> Iterator[str]:
+    elements: Sequence[Element] = named.get(rule.element, ())
+    if elements and rule.within is not None:
+        outer = named.get(rule.within, ())[:1]
+        elements = [each for one in outer for each in one.iter() if local_name(each) == rule.element]
     for each in elements:
-        if local_name(each) != rule.element:
-            continue
         if rule.where is None or (each.get(rule.where[0]) or "").lower() == rule.where[1]:
             yield local_text(each)
 

@@ -124,7 +124,12 @@ class SiprecListener:
         await self._media.aclose()
 
     def _taken(self, message: Message, flow: Flow) -> list[Send]:
-        return self._agent.receive(message, flow, time.monotonic())
+        try:
+            return self._agent.receive(message, flow, time.monotonic())
+        except Exception as error:  # one message must not cost the connection of all the others
+            self._context.refuse("internal")
+            logger.error("SIP message failed", extra={"trunk": self._context.name}, exc_info=error)
+            return []
 
     async def _run_clock(self) -> None:
         ticks = 0
@@ -172,7 +177,8 @@ class SiprecListener:
 
     def _problem(self, code: str) -> None:
         self._context.status.problems[code] += 1
-        logger.warning("trunk has a problem", extra={"trunk": self._context.name, "problem": code})
+        if self._context.status.problems[code] == 1:
+            logger.warning("trunk has a problem", extra={"trunk": self._context.name, "problem": code})
 
     def _address(self, transport: str) -> str:
         port = self._settings.tls_port if transport == "TLS" else self._settings.port

@@ -37,6 +37,7 @@ class _Leg:
     port: RtpPort | None
     key: bytes | None = None
     early: list[tuple[int, bytes]] = field(default_factory=list)
+    heard_us: int | None = None
 
 
 class RtpCallMedia:
@@ -153,8 +154,8 @@ class RtpCallMedia:
     def idle_s(self, leg: int) -> float | None:
         """Seconds since the last packet of a leg."""
         if self._legs is None:
-            early = self._opened[leg].early
-            return (now_us() - early[-1][0]) / 1e6 if early else None
+            heard_us = self._opened[leg].heard_us
+            return None if heard_us is None else (now_us() - heard_us) / 1e6
         idle_us = self._legs.idle_us(self._channel[leg], now_us()) if leg in self._channel else None
         return None if idle_us is None else idle_us / 1e6
 
@@ -177,9 +178,11 @@ class RtpCallMedia:
         if self._ended:
             return
         if self._legs is None:
-            early = self._opened[leg].early
-            early.extend(batch)
-            del early[:-_EARLY_PACKETS]
+            known = self._opened[leg]
+            known.heard_us = batch[-1][0]
+            if not known.stream.held:
+                known.early.extend(batch)
+                del known.early[:-_EARLY_PACKETS]
         elif leg in self._channel:
             self._pass(self._legs.push(self._channel[leg], batch))
 

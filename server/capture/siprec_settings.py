@@ -36,7 +36,7 @@ class SiprecTrunk(TrunkSettings):
         codecs: That are taken; among them the sender's order decides.
         require_srtp: Refuse streams without keys.
         silence_s: Without a packet for this long the call ends.
-        requests_per_s: Of one source; more are dropped.
+        requests_per_s: Messages of one source; more are dropped (UDP) or read later (TCP, TLS).
     """
 
     kind: Literal["siprec"]
@@ -59,7 +59,7 @@ class SiprecTrunk(TrunkSettings):
     codecs: tuple[Codec, ...] = ("PCMU", "PCMA", "G722", "OPUS", "L16")
     require_srtp: bool = False
     silence_s: Annotated[float, Field(ge=1, le=3600)] = 60.0
-    requests_per_s: Annotated[int, Field(ge=1, le=100_000)] = 200
+    requests_per_s: Annotated[int, Field(ge=1, le=100_000)] = 500
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -43,13 +43,22 @@ class SourceBudget:
     _left: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict)
 
     def take(self, host: str, now_s: float) -> bool:
-        """Whether one more message of this host may be read."""
-        left, at_s = self._left.pop(host, (2 * self.per_s, now_s))
-        left = min(2 * self.per_s, left + (now_s - at_s) * self.per_s)
-        self._left[host] = (max(left - 1, 0.0), now_s)
-        while len(self._left) > _SOURCES:
-            self._left.popitem(last=False)
+        """Whether one more message of this host may be read; if so, it is counted."""
+        left = self._now(host, now_s)
+        self._left[host] = (left - 1 if left >= 1 else left, now_s)
         return left >= 1
+
+    def spend(self, host: str, now_s: float) -> float:
+        """Count a message that was read in any case; returns for how long nothing more should be read."""
+        left = self._now(host, now_s) - 1
+        self._left[host] = (left, now_s)
+        return max(0.0, -left / self.per_s)
+
+    def _now(self, host: str, now_s: float) -> float:
+        left, at_s = self._left.pop(host, (2 * self.per_s, now_s))
+        while len(self._left) >= _SOURCES:
+            self._left.popitem(last=False)
+        return min(2 * self.per_s, left + (now_s - at_s) * self.per_s)
 
 
 @dataclass(slots=True, eq=False)
@@ -231,10 +240,19 @@ class _Connection(asyncio.Protocol):
             if isinstance(item.head, Request):
                 self._answer_too_long(item.head, flow)
             self.close()
-        elif not self._sockets.budget.take(flow.host, asyncio.get_running_loop().time()):
-            self._sockets.refuse("too-many-requests")
         else:
             self._sockets.send(self._sockets.taken(item, flow))
+            loop = asyncio.get_running_loop()
+            pause_s = self._sockets.budget.spend(flow.host, loop.time())
+            if pause_s > 0 and self._transport is not None and self._transport.is_reading():
+                # Nothing is dropped on a stream, where nothing would be repeated: it is read more slowly.
+                self._sockets.refuse("slowed-down")
+                self._transport.pause_reading()
+                loop.call_later(pause_s, self._read_on)
+
+    def _read_on(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def _answer_too_long(self, request: Request, flow: Flow) -> None:
         try:

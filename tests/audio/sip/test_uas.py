@@ -4,11 +4,14 @@ import hashlib
 import re
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from koemori.audio.errors import SipError
 from koemori.audio.sip.digest import DigestGuard
 from koemori.audio.sip.flow import Flow
 from koemori.audio.sip.message import Request, Response, parse_message
 
-from tests.fakes.siprec import CISCO, ORACLE
+from tests.fakes.siprec import CISCO, ORACLE, SHAPES
 from tests.fakes.siprec_media import Recorder, answered, tag_of
 
 pytestmark = pytest.mark.unit
@@ -243,3 +246,25 @@ def test_credentials_are_asked_for_and_taken_once(algorithm: str) -> None:
     recorder.now_s += 61
     late = invited(5, credentials(challenge, "secret", 2))
     assert "stale=true" in (late.headers.get("WWW-Authenticate") or "")
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3_000), st.binary(max_size=4)), max_size=6), st.integers(0, 4))
+def test_a_damaged_request_is_answered_or_dropped_and_nothing_is_left_open(
+    damage: list[tuple[int, bytes]], shape: int
+) -> None:
+    recorder = Recorder()
+    data = SHAPES[shape].filled(SHAPES[shape].invite())
+    for place, bytes_ in damage:
+        data = data[:place] + bytes_ + data[place + len(bytes_) :]
+    try:
+        message = parse_message(data)
+    except SipError:
+        return
+    for sent in recorder.agent.receive(message, recorder.flow, recorder.now_s):
+        parse_message(sent.message)
+    recorder.wait(1)
+    assert len(recorder.server) == len(recorder.agent)
+    for dialog in recorder.agent.dialogs:
+        recorder.agent.hang_up(dialog, "stop", recorder.now_s)
+    assert all(media.ended for media in recorder.media)

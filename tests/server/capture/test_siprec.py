@@ -118,6 +118,7 @@ def trunk_at(tmp_path: Path) -> Iterator[Trunk]:
         "tls_key": tmp_path / "key.pem",
         "agents": ["sip:8*@*"],
         "silence_s": 2,
+        "requests_per_s": 100,
         "queue": "support",
     }
     with light_service(tmp_path, trunks={"sbc": settings}) as client:
