@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter, Depends
 from koemori.assist.types import EndState
 from koemori.server.api import views
+from koemori.server.api.custody import new_access
 from koemori.server.api.dependencies import CallRequires, OnCall, Parts, Services, utc_now
 from koemori.server.api.errors import responses
 from koemori.server.api.schemas import Case, CaseEdit
 from koemori.server.auth.permissions import Action, Identity
 from koemori.server.bus import SlowReaderError
+from koemori.server.calls.caller_keys import CASE_FIELDS, keys_of
 from koemori.server.db.call_store import case_body
-from koemori.server.db.repositories import calls, cases
+from koemori.server.db.repositories import callers, calls, cases, recordings
 from koemori.server.db.tables import CaseRow
 from koemori.server.wire import CaseEvent
 
@@ -48,11 +51,29 @@ async def edit_case(parts: Services, call_id: str, values: Mapping[str, str], wh
 
     The caller has checked the right.
     """
+    if parts.settings.assist.history_days and call_id in parts.live.call_ids():
+        await asyncio.to_thread(_note_look_up, parts, call_id, values, who)
     live = await _edit_live(parts, call_id, values)
     if live is None:
         await _until_stored(parts, call_id)
         return await asyncio.to_thread(_edit_kept, parts, call_id, values, who)
     return await asyncio.to_thread(_keep, parts, call_id, live.revision, case_body(live), who)
+
+
+def _note_look_up(parts: Services, call_id: str, values: Mapping[str, str], who: Identity) -> None:
+    """A custody entry for each recorded call that this edit is about to show the agent as the caller's."""
+    typed = keys_of(values)
+    if not typed:
+        return
+    now = utc_now()
+    since = now - timedelta(days=parts.settings.assist.history_days)
+    with parts.database.write() as transaction:
+        known = callers.keys(transaction, call_id)
+        new = {kind: key for kind, key in typed.items() if known.get(kind) != key}
+        shown = callers.earlier(transaction, call_id, new, since)
+        purpose = f"{call_id}: {', '.join(CASE_FIELDS[kind] for kind in new)}"
+        for recording_id in recordings.of_calls(transaction, [call.call_id for call in shown]):
+            transaction.add(new_access(recording_id, who, "look_up", purpose, now))
 
 
 async def _edit_live(parts: Services, call_id: str, values: Mapping[str, str]) -> CaseEvent | None:

@@ -12,7 +12,7 @@ from koemori.server.db.tables import AccessRow
 from ulid import ULID
 
 GRANT_LASTS = timedelta(hours=12)
-AccessAction = Literal["play", "verify", "reuse"]
+AccessAction = Literal["play", "verify", "reuse", "look_up"]
 
 
 def new_access(

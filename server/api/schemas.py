@@ -272,7 +272,7 @@ class Access(_Answer):
     at: datetime
     user: str = Field(description="Display name.")
     purpose: str
-    action: Literal["play", "verify", "reuse"]
+    action: Literal["play", "verify", "reuse", "look_up"]
     reads: int = Field(description="Byte ranges served under this entry, each with an entry of its own.")
 
 

@@ -26,6 +26,12 @@ def note(session: Session, call_id: str, keys: Mapping[MatchedBy, str]) -> None:
             row.key = key
 
 
+def keys(session: Session, call_id: str) -> dict[MatchedBy, str]:
+    """The keys of a call."""
+    rows = session.scalars(select(CallerKeyRow).where(CallerKeyRow.call_id == call_id))
+    return {MatchedBy(row.kind): row.key for row in rows}
+
+
 def forget(session: Session, call_id: str, kinds: Collection[MatchedBy]) -> None:
     """Drop the keys of these kinds: the case says no more that they are this caller's."""
     if kinds:

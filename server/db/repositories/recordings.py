@@ -142,3 +142,9 @@ def accesses(session: Session, recording_id: str) -> list[AccessView]:
         .order_by(AccessRow.at.desc(), AccessRow.access_id.desc())
     )
     return [AccessView(*row) for row in session.execute(query)]
+
+
+def of_calls(session: Session, call_ids: Collection[str]) -> list[str]:
+    """Ids of the recordings of these calls; calls without one are left out."""
+    query = select(RecordingRow.recording_id).where(RecordingRow.call_id.in_(call_ids))
+    return list(session.scalars(query.order_by(RecordingRow.recording_id)))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from koemori.audio.call import CallId
 from koemori.server.api.dependencies import Services
 from koemori.server.bus import InProcessBus
-from koemori.server.db.tables import CaseRevisionRow
+from koemori.server.db.tables import AccessRow, CaseRevisionRow
 from sqlalchemy import select
 
 from tests.fakes.office import Office, case_event, ended_event
@@ -94,6 +95,35 @@ def test_an_edit_on_a_live_call_goes_through_the_engine(office: Office) -> None:
     assert case["revision"] == 2
     assert case["fields"]["demand"]["confirmed"] is True
     assert case["fields"]["product"]["confirmed"] is False
+
+
+def look_ups(office: Office) -> list[tuple[str, str, str]]:
+    with office.services.database.read() as transaction:
+        rows = transaction.scalars(select(AccessRow).where(AccessRow.action == "look_up"))
+        return [(row.recording_id, row.user_id, row.purpose) for row in rows]
+
+
+def test_a_number_typed_into_a_live_call_leaves_a_custody_entry_on_each_call_it_shows(office: Office) -> None:
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    earlier = office.call(started_at=yesterday, number="+819011112222")
+    recording_id = office.recording(earlier, 0.2).recording_id
+    office.recording(office.call(started_at=yesterday, number="09099998888"), 0.2)
+    office.call(started_at=yesterday, number="09011112222")  # without a recording
+    call_id = office.call(ended=False)
+    go_live(office, call_id, seq=2)
+    agent, url = office.browser("agent1"), f"/api/v1/cases/{call_id}"
+    for values in ({"demand": "返金"}, {"phone": "090-1111-2222"}, {"phone": "090 1111 2222"}):
+        assert agent.patch(url, json={"values": values}).status_code == 200
+    assert look_ups(office) == [(recording_id, office.people["agent1"].user_id, f"{call_id}: phone")]
+    (shown,) = office.browser("boss").get(f"/api/v1/recordings/{recording_id}").json()["accesses"]
+    assert shown["action"] == "look_up"
+
+
+def test_a_number_typed_after_the_call_shows_nothing_and_leaves_no_entry(office: Office) -> None:
+    office.recording(office.call(started_at=datetime.now(UTC), number="09011112222"), 0.2)
+    url = f"/api/v1/cases/{office.call()}"
+    assert office.browser("agent1").patch(url, json={"values": {"phone": "09011112222"}}).status_code == 200
+    assert look_ups(office) == []
 
 
 def test_an_edit_as_the_call_ends_lands_on_the_last_revision(

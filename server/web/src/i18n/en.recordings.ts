@@ -104,6 +104,7 @@ export const enRecordings: RecordingsMessages = {
       verify: "Checked",
       export: "Exported",
       reuse: "Reused without personal data",
+      look_up: "Looked up as an earlier call",
     },
     reads: "read {{count}} times",
   },

@@ -216,7 +216,7 @@ function Hash({ value, testId }: { value: string; testId: string }) {
   );
 }
 
-const ACTIONS = ["play", "verify", "reuse"] as const;
+const ACTIONS = ["play", "verify", "reuse", "look_up"] as const;
 
 function Custody({ recording }: { recording: RecordingDetail }) {
   const { t, i18n } = useTranslation();
