@@ -1,7 +1,8 @@
 """Harassment and danger in the customer's words, by the lexicon's rules and a statistical second opinion.
 
-The opinion, where the call has one, makes a notice of a rule's warning that is most likely a false alarm, and
-raises an alert where no rule warned. Without it the rules judge alone.
+The opinion, where the call has one, makes a notice of a rule's warning that is most likely a false alarm,
+raises an alert where no rule warned, and adds a further category to an utterance that alerts. Without it the
+rules judge alone.
 
 Context: rough words that are only a notice become a warning when the agent has already asked the caller to
 stop; a demand for money in the same breath as a threat is a danger (刑法249条).
@@ -15,7 +16,7 @@ from koemori.assist.alerts import alert_of, best_per_category
 from koemori.assist.context import CallView, Judged
 from koemori.assist.playbooks.lexicon import Lexicon
 from koemori.assist.rules import RuleMatch, utterance
-from koemori.assist.second_opinion.deciding import is_vetoed, raised, veto_explanation
+from koemori.assist.second_opinion.deciding import beside, is_vetoed, raised, veto_explanation
 from koemori.assist.second_opinion.model import Judgement, SecondOpinion
 from koemori.assist.types import Alert, CallFacts, Category, Finding, Heard, Severity, Tick
 from koemori.audio.call import ChannelRole
@@ -70,13 +71,25 @@ class CustomerWordsDetector:
             return [*self._alerts(matches, event, call)]
         rules = {m.rule.id: m.rule.severity for m in matches}
         call.judged = Judged(event.utterance_id, judgement.alert, rules)
-        vetoed = [m for m in matches if is_vetoed(call.opinion, judgement, m.rule.severity)]
+        vetoed = [m for m in matches if is_vetoed(call.opinion, judgement, m.rule.category, m.rule.severity)]
         found = self._alerts([m for m in matches if m not in vetoed], event, call)
         found += [self._notice(m, event, call.opinion, judgement) for m in vetoed]
-        if vetoed or any(alert.severity >= Severity.WARNING for alert in found):
+        if vetoed:
             return [*found]
-        alert = raised(call.opinion, judgement, event)
-        return [*found] if alert is None else [*(a for a in found if a.category is not alert.category), alert]
+        added = self._added(found, event, call.opinion, judgement)
+        anew = {alert.category for alert in added}
+        return [*(alert for alert in found if alert.category not in anew), *added]
+
+    @staticmethod
+    def _added(found: list[Alert], event: Heard, opinion: SecondOpinion, judgement: Judgement) -> list[Alert]:
+        """What the opinion raises where no rule warned, and of which further category it warns."""
+        warned = [alert for alert in found if alert.severity >= Severity.WARNING]
+        first = None if warned else raised(opinion, judgement, event)
+        if not warned and first is None:
+            return []
+        further = beside(opinion, judgement, event)
+        named = {alert.category for alert in warned}
+        return [alert for alert in (first, further) if alert is not None and alert.category not in named]
 
     def _alerts(self, matches: list[RuleMatch], event: Heard, call: CallView) -> list[Alert]:
         if not matches:

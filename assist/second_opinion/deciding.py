@@ -5,20 +5,26 @@ from __future__ import annotations
 from typing import Final
 
 from koemori.assist.alerts import is_harassment
-from koemori.assist.second_opinion.model import Judgement, SecondOpinion
-from koemori.assist.types import Alert, Heard, Severity
+from koemori.assist.second_opinion.model import Judgement, SecondOpinion, Thresholds
+from koemori.assist.types import Alert, Category, Heard, Severity
 
 RULE_PREFIX: Final = "second_opinion."
 """Of the `rule_id` of an alert that no rule of the lexicon raised; the category follows."""
 
 
-def is_vetoed(opinion: SecondOpinion, judgement: Judgement, severity: Severity) -> bool:
-    """Whether a rule of this severity warned of what is most likely harmless."""
-    limits = {
-        Severity.WARNING: opinion.thresholds.veto_below,
-        Severity.DANGER: opinion.thresholds.veto_danger_below,
-    }
-    return severity in limits and judgement.alert < limits[severity]
+def is_vetoed(opinion: SecondOpinion, judgement: Judgement, category: Category, severity: Severity) -> bool:
+    """Whether a rule of this category and severity warned of what is most likely harmless."""
+    if severity < Severity.WARNING:
+        return False
+    return judgement.alert < veto_limit(opinion.thresholds, category, severity)
+
+
+def veto_limit(thresholds: Thresholds, category: Category, severity: Severity) -> float:
+    """Probability of an alert below which a rule's warning or danger is doubted."""
+    if severity < Severity.DANGER:
+        return thresholds.veto_below
+    selfharm = category is Category.SELFHARM
+    return thresholds.veto_selfharm_below if selfharm else thresholds.veto_danger_below
 
 
 def veto_explanation(opinion: SecondOpinion, judgement: Judgement, why: str) -> str:
@@ -34,21 +40,45 @@ def raised(opinion: SecondOpinion, judgement: Judgement, heard: Heard) -> Alert 
     if judgement.alert < opinion.thresholds.raise_from:
         return None
     sure_of_danger = judgement.danger >= opinion.thresholds.danger_from
+    explanation = (
+        f"規則には一致しないが、言葉づかい全体からの統計的な推定で該当の確率が{_percent(judgement.alert)}"
+        f"(推定の版 {opinion.version})。判断は前後の会話とあわせて行う"
+    )
     severity = Severity.DANGER if sure_of_danger else Severity.WARNING
-    rule_id = f"{RULE_PREFIX}{judgement.category.value}"
+    return _alert(opinion, judgement, heard, judgement.category, severity, explanation)
+
+
+def beside(opinion: SecondOpinion, judgement: Judgement, heard: Heard) -> Alert | None:
+    """The alert of a further category on an utterance that alerts anyway; never more than a warning."""
+    if judgement.beside is None or judgement.beside_probability < opinion.thresholds.beside_from:
+        return None
+    explanation = (
+        "同じ発話に重なる別の類型。統計的な推定でこの類型にも当たる確率が"
+        f"{_percent(judgement.beside_probability)}(推定の版 {opinion.version})。"
+        "判断は前後の会話とあわせて行う"
+    )
+    return _alert(opinion, judgement, heard, judgement.beside, Severity.WARNING, explanation)
+
+
+def _alert(
+    opinion: SecondOpinion,
+    judgement: Judgement,
+    heard: Heard,
+    category: Category,
+    severity: Severity,
+    explanation: str,
+) -> Alert:
+    rule_id = f"{RULE_PREFIX}{category.value}"
     return Alert(
         alert_id=f"{rule_id}@{heard.utterance_id}",
-        category=judgement.category,
+        category=category,
         severity=severity,
-        harassment=is_harassment(judgement.category, severity),
+        harassment=is_harassment(category, severity),
         rule_id=rule_id,
         at_ms=heard.end_ms,
         utterance_ids=(heard.utterance_id,),
-        quote=opinion.telling_clause(judgement),
-        explanation=(
-            f"規則には一致しないが、言葉づかい全体からの統計的な推定で該当の確率が{_percent(judgement.alert)}"
-            f"(推定の版 {opinion.version})。判断は前後の会話とあわせて行う"
-        ),
+        quote=opinion.telling_clause(judgement, category),
+        explanation=explanation,
     )
 
 

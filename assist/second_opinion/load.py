@@ -16,6 +16,7 @@ import numpy as np
 from koemori.assist.errors import OpinionError
 from koemori.assist.second_opinion.model import (
     ALERT,
+    COMPANY,
     DANGER,
     JOINED,
     SecondOpinion,
@@ -33,6 +34,7 @@ from koemori.assist.types import Category
 
 _log = logging.getLogger(__name__)
 BUILT_IN: Final = Path(__file__).parent
+_FEWEST_HEADS: Final = 4
 _KINDS: Final[dict[str, type[np.generic]]] = {
     "vocabulary": np.uint32,
     "rarity": np.float32,
@@ -42,6 +44,8 @@ _KINDS: Final[dict[str, type[np.generic]]] = {
     "joined": np.float32,
     "joined_bias": np.float32,
     "danger": np.float32,
+    "company": np.float32,
+    "company_bias": np.float32,
 }
 
 
@@ -64,8 +68,13 @@ def load_opinion(directory: Path = BUILT_IN) -> SecondOpinion | None:
 def _heads(card: Mapping[str, Any]) -> tuple[str, ...]:
     heads = card.get("heads")
     codes = {category.value for category in Category}
-    if not isinstance(heads, list) or heads[:2] != [ALERT, DANGER] or not codes.issuperset(heads[2:]):
-        raise OpinionError(CARD, f"heads {ALERT}, {DANGER} and category codes", repr(heads))
+    if (
+        not isinstance(heads, list)
+        or heads[:2] != [ALERT, DANGER]
+        or not codes.issuperset(heads[2:])
+        or len(heads) < _FEWEST_HEADS
+    ):
+        raise OpinionError(CARD, f"heads {ALERT}, {DANGER} and two category codes or more", repr(heads))
     return tuple(heads)
 
 
@@ -81,7 +90,10 @@ def _weights(raw: bytes, heads: tuple[str, ...]) -> Weights:
         "joined": (len(JOINED),),
         "joined_bias": (1,),
         "danger": (2,),
+        "company": (len(COMPANY),),
+        "company_bias": (1,),
     }
     check_arrays(arrays, _KINDS, shapes)
     joined_bias = float(arrays.pop("joined_bias")[0])
-    return Weights(heads=heads, joined_bias=joined_bias, **arrays)
+    company_bias = float(arrays.pop("company_bias")[0])
+    return Weights(heads=heads, joined_bias=joined_bias, company_bias=company_bias, **arrays)

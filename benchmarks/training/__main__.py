@@ -78,7 +78,7 @@ def train(corpus: Path, model: Path, out: Path) -> dict[str, Any]:
     made_at = datetime.now(UTC)
     write_model(
         model,
-        quantised(heads, joined.alert, joined.danger),
+        quantised(heads, joined.alert, joined.danger, joined.company),
         joined.thresholds,
         rows,
         {name: found["with_opinion"] for name, found in report.items()},

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from benchmarks.training.corpus import Row
 
-MODEL_VERSION: Final = "2.1.0"
+MODEL_VERSION: Final = "3.0.0"
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 _ABOUT: Final = {
     "purpose": (
@@ -33,9 +33,10 @@ _ABOUT: Final = {
     ),
     "method": (
         "Logistic regression over character, sound and word n-grams weighted by rarity: alert and danger "
-        "against the rest, categories against one another. A second logistic step joins the alert score "
-        "with the rules' findings; it and the thresholds are fitted on scores of authors whom the heads had "
-        "not read. Deterministic; the same rows give the same weights."
+        "against the rest, each category against everything else. A second logistic step joins the alert "
+        "score and the best two categories' scores with the rules' findings, a third judges a further "
+        "category; they and the thresholds are fitted on scores of authors whom the heads had not read. "
+        "Deterministic; the same rows give the same weights."
     ),
     "limits": (
         "Written utterances, not recordings, of few authors; half of them deserve an alert, in calls few do, "
@@ -66,6 +67,8 @@ def write_model(
         "joined": weights.joined,
         "joined_bias": np.array([weights.joined_bias], dtype=np.float32),
         "danger": weights.danger,
+        "company": weights.company,
+        "company_bias": np.array([weights.company_bias], dtype=np.float32),
     }
     facts: dict[str, Any] = {
         "name": "koemori second opinion",

@@ -17,13 +17,15 @@ from koemori.assist.playbooks.lexicon import Lexicon
 from koemori.assist.types import AGENT_SIDE, Category, Severity
 
 CORPUS: Final = Path(__file__).parents[1] / "corpus"
-AUTHORS: Final = ("a", "b", "c", "d", "e", "h", "i", "j")
+AUTHORS: Final = ("a", "b", "c", "d", "e", "h", "i", "j", "k", "l")
 """Sets written after the rules, by authors who did not know them."""
 ADVERSARIAL: Final = "f"
 """Rows on which an earlier model erred, and their neighbours: trained on, and no measure of anything."""
 WHOLE_CALLS: Final = ("h", "i", "j")
 """Authors who wrote callers' turns in order, most of them harmless, as calls are; the others wrote what is
 hard to tell apart, half of it harmful."""
+MILDER_SEVERITY: Final = ("k",)
+"""Authors who called a warning what the others call a danger: nothing about danger is learnt from them."""
 LEXICON: Final = "lexicon"
 CALLS: Final = "calls"
 CUSTOMER_CODES: Final = frozenset(category.value for category in Category if category not in AGENT_SIDE)
@@ -57,13 +59,14 @@ class Row:
 
 
 def read_corpus(lexicon: Lexicon, directory: Path = CORPUS) -> list[Row]:
-    """Every row there is to train on, in a fixed order."""
+    """Every row to train on, in a fixed order, less those whose label comes from what was said before."""
     rows = [
         row
         for source, names in _FILES.items()
         for name in names
         if (directory / name).is_file()
         for row in read_rows(directory / name, source)
+        if not row.tags & _NEEDS_CONTEXT
     ]
     return [*rows, *_examples(lexicon), *_turns(directory)]
 

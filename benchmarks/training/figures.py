@@ -31,6 +31,7 @@ def figures(rows: Sequence[Row], decisions: Sequence[Decision]) -> dict[str, flo
         "precision": _rate(sum(true), sum(true) + sum(false)),
         "recall": _mean(true),
         "category_right": _mean(right),
+        **_labels(pairs),
     }
     for tag in _RECALL_TAGS:
         found[f"recall_{tag}"] = _mean(got for row, got in clear if row.alert and tag in row.tags)
@@ -39,6 +40,23 @@ def figures(rows: Sequence[Row], decisions: Sequence[Decision]) -> dict[str, flo
     found["false_alarms_plain"] = _mean(got for row, got in clear if not row.alert and not row.tags)
     found["alerts_on_grey"] = _mean(bool(got) for row, got in pairs if row.severity == Severity.NOTICE)
     return found
+
+
+def _labels(pairs: Sequence[tuple[Row, Decision]]) -> dict[str, float]:
+    """Every category of every alert, against every label; `several`: rows with more than one label."""
+    clear = [(row, got) for row, got in pairs if row.severity != Severity.NOTICE]
+    several = [(row, got) for row, got in clear if row.alert and len(row.labels) > 1]
+    right = sum(len(row.labels & got) for row, got in clear)
+    return {
+        "labels_precision": _rate(right, sum(len(got) for _, got in clear)),
+        "labels_recall": _rate(right, sum(len(row.labels) for row, _ in clear)),
+        "labels_precision_several": _rate(
+            sum(len(row.labels & got) for row, got in several), sum(len(got) for _, got in several)
+        ),
+        "labels_recall_several": _rate(
+            sum(len(row.labels & got) for row, got in several), sum(len(row.labels) for row, _ in several)
+        ),
+    }
 
 
 def _mean(values: Iterable[bool]) -> float:

@@ -15,18 +15,26 @@ from koemori.assist.alerts import best_per_category
 from koemori.assist.playbooks.lexicon import Lexicon
 from koemori.assist.rules import utterance
 from koemori.assist.second_opinion.features import Features, features_of
-from koemori.assist.second_opinion.model import ALERT, DANGER, RuleFinding, Weights, joined_inputs, seen
+from koemori.assist.second_opinion.model import (
+    ALERT,
+    DANGER,
+    RuleFinding,
+    Weights,
+    company_inputs,
+    joined_inputs,
+    seen,
+)
 from koemori.assist.types import Severity
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
-from benchmarks.training.corpus import AUTHORS, CUSTOMER_CODES, Row
+from benchmarks.training.corpus import AUTHORS, CUSTOMER_CODES, MILDER_SEVERITY, Row
 
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 _SEED: Final = 20_261
-_STRENGTH: Final = {"alert": 12.0, "danger": 5.0, "category": 8.0, "joined": 1.0}
+_STRENGTH: Final = {"alert": 12.0, "danger": 5.0, "category": 3.0, "joined": 1.0}
 """Inverse regularisation of each step, chosen by leaving one author out."""
 _GREY_WEIGHT: Final = 0.3
 """Rows of severity 1 count as harmless with this weight: they should not alert, but are no clear case."""
@@ -139,21 +147,35 @@ def fit_heads(sample: Sample, chosen: Flags) -> Heads:
     inputs = words.matrix(features)
     fits = [
         _fit(inputs, alerts, weights, "alert"),
-        _fit(inputs, np.array([row.severity == Severity.DANGER for row in rows]), weights, "danger"),
+        _fit_head_of_danger(inputs, rows, weights),
     ]
-    columns = [fit.coef_[0] for fit in fits]
-    bias = [float(fit.intercept_[0]) for fit in fits]
-    pairs = [(place, label) for place, row in enumerate(rows) for label in sorted(row.labels)]
-    counts = {code: sum(label == code for _, label in pairs) for code in sorted(CUSTOMER_CODES)}
-    pairs = [pair for pair in pairs if counts[pair[1]] >= _FEWEST]
-    places, labels = [place for place, _ in pairs], [label for _, label in pairs]
-    categories = _fit(inputs[places], np.array(labels), None, "category")
+    codes = [code for code in sorted(CUSTOMER_CODES) if _count(rows, code) >= _FEWEST]
+    fits += [_fit_category(inputs, rows, weights, code) for code in codes]
     return Heads(
-        (ALERT, DANGER, *(str(name) for name in categories.classes_)),
+        (ALERT, DANGER, *codes),
         words,
-        np.column_stack([*columns, *categories.coef_]),
-        np.array([*bias, *categories.intercept_]),
+        np.column_stack([fit.coef_[0] for fit in fits]),
+        np.array([float(fit.intercept_[0]) for fit in fits]),
     )
+
+
+def _fit_head_of_danger(inputs: csr_matrix, rows: Sequence[Row], weights: NDArray[Any]) -> LogisticRegression:
+    graded = np.flatnonzero([row.source not in MILDER_SEVERITY for row in rows])
+    wanted = np.array([row.severity == Severity.DANGER for row in rows])
+    return _fit(inputs[graded], wanted[graded], weights[graded], "danger")
+
+
+def _count(rows: Sequence[Row], code: str) -> int:
+    return sum(row.alert and code in row.labels for row in rows)
+
+
+def _fit_category(
+    inputs: csr_matrix, rows: Sequence[Row], weights: NDArray[Any], code: str
+) -> LogisticRegression:
+    """One category against everything else; its grey rows are left out."""
+    clear = np.flatnonzero([row.alert or code not in row.labels for row in rows])
+    wanted = np.array([row.alert and code in row.labels for row in rows])
+    return _fit(inputs[clear], wanted[clear], weights[clear], "category")
 
 
 def _weight(row: Row) -> float:
@@ -172,14 +194,16 @@ def _telling_words(features: Sequence[Features], alerts: Flags, weights: NDArray
     return words.best((slope * usual).astype(np.float32))
 
 
-def _fit(inputs: Any, wanted: NDArray[Any], weights: NDArray[Any] | None, step: str) -> LogisticRegression:
+def _fit(inputs: Any, wanted: NDArray[Any], weights: NDArray[Any], step: str) -> LogisticRegression:
     model = LogisticRegression(
         C=_STRENGTH[step], max_iter=_MOST_STEPS, random_state=_SEED, class_weight="balanced"
     )
     return model.fit(inputs, wanted, sample_weight=weights)
 
 
-def quantised(heads: Heads, joining: LogisticRegression, danger: LogisticRegression) -> Weights:
+def quantised(
+    heads: Heads, joining: LogisticRegression, danger: LogisticRegression, company: LogisticRegression
+) -> Weights:
     """The model as it is stored: n-gram weights in eight bits per head, the rest in floats."""
     scale = np.abs(heads.weights).max(axis=0) / 127
     return Weights(
@@ -192,6 +216,8 @@ def quantised(heads: Heads, joining: LogisticRegression, danger: LogisticRegress
         joined=joining.coef_[0].astype(np.float32),
         joined_bias=float(joining.intercept_[0]),
         danger=np.array([danger.coef_[0, 0], danger.intercept_[0]], dtype=np.float32),
+        company=company.coef_[0].astype(np.float32),
+        company_bias=float(company.intercept_[0]),
     )
 
 
@@ -209,6 +235,20 @@ def left_out_scores(sample: Sample) -> dict[str, tuple[Heads, Floats]]:
 def joined_matrix(scores: Floats, names: Sequence[str], found: Sequence[Sequence[RuleFinding]]) -> Floats:
     """Inputs of the joining step, one line a row."""
     return np.stack([joined_inputs(line, names, of) for line, of in zip(scores, found, strict=True)])
+
+
+def company_matrix(
+    scores: Floats, names: Sequence[str], found: Sequence[Sequence[RuleFinding]], further: Sequence[str]
+) -> Floats:
+    """Inputs of the step for a further category, one line a row."""
+    lines = zip(scores, found, further, strict=True)
+    return np.stack([company_inputs(line, names, of, category) for line, of, category in lines])
+
+
+def fit_company(inputs: Floats, applies: Flags) -> LogisticRegression:
+    """The calibrated step that says how likely a further category applies."""
+    model = LogisticRegression(C=_STRENGTH["joined"], max_iter=_MOST_STEPS, random_state=_SEED)
+    return model.fit(inputs, applies)
 
 
 def fit_joining(inputs: Floats, alerts: Flags) -> LogisticRegression:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from koemori.assist.second_opinion.model import RuleFinding, Thresholds
+from koemori.assist.second_opinion.model import RuleFinding, Thresholds, further_category
 from koemori.assist.types import Severity
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.training import choosing
 from benchmarks.training.choosing import Probabilities
-from benchmarks.training.corpus import Row
+from benchmarks.training.corpus import MILDER_SEVERITY, Row
 from benchmarks.training.figures import Decision, figures
 from benchmarks.training.fitting import (
     Flags,
     Floats,
     Heads,
     Sample,
+    company_matrix,
+    fit_company,
     fit_danger,
     fit_joining,
     joined_matrix,
@@ -36,6 +38,10 @@ class Held:
     scores: Floats
     inputs: Floats
     """Of the joining step."""
+    further: tuple[str, ...]
+    """The category of each row that could be named besides."""
+    company: Floats
+    """Inputs of the step that judges it."""
 
     @property
     def clear(self) -> Flags:
@@ -49,6 +55,7 @@ class Joined:
 
     alert: LogisticRegression
     danger: LogisticRegression
+    company: LogisticRegression
     thresholds: Thresholds
 
 
@@ -62,8 +69,23 @@ def hold_out(sample: Sample) -> dict[str, Held]:
         scores = scores[spoken[of_author]]
         found = tuple(sample.found[place] for place in places)
         rows = tuple(sample.rows[place] for place in places)
-        held[author] = Held(rows, found, heads, scores, joined_matrix(scores, heads.names, found))
+        further = tuple(_further(line, heads, of) for line, of in zip(scores, found, strict=True))
+        held[author] = Held(
+            rows,
+            found,
+            heads,
+            scores,
+            joined_matrix(scores, heads.names, found),
+            further,
+            company_matrix(scores, heads.names, found, further),
+        )
     return held
+
+
+def _further(scores: Floats, heads: Heads, found: tuple[RuleFinding, ...]) -> str:
+    further = further_category(scores, heads.names, found)
+    assert further is not None, "there are more categories than any row has findings"
+    return further
 
 
 def join(held: Mapping[str, Held]) -> Joined:
@@ -75,21 +97,29 @@ def join(held: Mapping[str, Held]) -> Joined:
     scores = np.concatenate([part.scores[:, :2] for part in parts])
     clear = np.concatenate([part.clear for part in parts])
     alert = fit_joining(inputs[clear], np.array([row.alert for row in rows])[clear])
-    danger = fit_danger(scores, np.array([row.severity == Severity.DANGER for row in rows]))
-    thresholds = choosing.choose(
-        rows, found, _probability(alert, inputs), _probability(danger, scores[:, 1:])
-    )
-    return Joined(alert, danger, thresholds)
+    graded = np.array([row.source not in MILDER_SEVERITY for row in rows])
+    danger = fit_danger(scores[graded], np.array([row.severity == Severity.DANGER for row in rows])[graded])
+    chances = _probability(alert, inputs)
+    thresholds = choosing.choose(rows, found, chances, _probability(danger, scores[:, 1:]))
+    warned = choosing.alerts(found, chances, thresholds) & clear
+    beside = np.concatenate([part.company for part in parts])[warned]
+    further = [name for part in parts for name in part.further]
+    applies = np.array([name in row.labels for name, row in zip(further, rows, strict=True)])[warned]
+    company = fit_company(beside, applies)
+    beside_from = choosing.beside_from(_probability(company, beside), applies)
+    return Joined(alert, danger, company, replace(thresholds, beside_from=beside_from))
 
 
 def decide(part: Held, joined: Joined) -> list[Decision]:
     """What rules and opinion together alert on."""
     alerts = choosing.alerts(part.found, _probability(joined.alert, part.inputs), joined.thresholds)
+    joins = _probability(joined.company, part.company) >= joined.thresholds.beside_from
     decisions: list[Decision] = []
-    for alert, found, scores in zip(alerts, part.found, part.scores, strict=True):
-        warned = rules_decision(found)
-        best = part.heads.names[2 + int(np.argmax(scores[2:]))]
-        decisions.append(frozenset() if not alert else warned or frozenset({best}))
+    for place, found in enumerate(part.found):
+        best = part.heads.names[2 + int(np.argmax(part.scores[place, 2:]))]
+        named = rules_decision(found) or frozenset({best})
+        further = frozenset({part.further[place]} if joins[place] else ())
+        decisions.append(named | further if alerts[place] else frozenset())
     return decisions
 
 

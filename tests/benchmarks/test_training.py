@@ -13,7 +13,7 @@ from koemori.assist.second_opinion.load import BUILT_IN
 from koemori.assist.types import Category, Severity
 
 from benchmarks.training import __main__ as command
-from benchmarks.training.choosing import alerts, choose
+from benchmarks.training.choosing import alerts, beside_from, choose
 from benchmarks.training.corpus import AUTHORS, Row, read_corpus
 from benchmarks.training.figures import figures
 from benchmarks.training.fitting import fit_heads, read_sample
@@ -23,6 +23,7 @@ pytestmark = pytest.mark.integration
 
 BAD = ("ろくでなしの{}め", "{}のくせに口答えか", "この役立たずの{}")
 FINE = ("{}を注文したいです", "{}の色を教えてください", "{}の保証期間はどのくらいですか")
+WRITERS = AUTHORS[:3]
 THINGS = ("冷蔵庫", "自転車", "掃除機", "時計", "枕", "傘", "鍋", "靴", "机", "椅子", "棚", "窓")
 
 
@@ -48,7 +49,7 @@ def small_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "authored").mkdir()
     kinds = ((BAD, True), (FINE, False))
     texts = [(form.format(thing), bad) for thing in THINGS for forms, bad in kinds for form in forms]
-    for author in AUTHORS:
+    for author in WRITERS:
         rows = [entry(number, author, text, bad) for number, (text, bad) in enumerate(texts)]
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         (root / "authored" / f"utterances.{author}.jsonl").write_text(lines, encoding="utf-8")
@@ -88,7 +89,7 @@ def test_heads_have_not_read_the_author_they_score(small_corpus: Path) -> None:
     lexicon = load_playbook().lexicon
     sample = read_sample(read_corpus(lexicon, small_corpus), lexicon)
     held = hold_out(sample)
-    assert set(held) == set(AUTHORS)
+    assert set(held) == set(WRITERS)
     for author, part in held.items():
         assert {row.source for row in part.rows} == {author}
         without = fit_heads(sample, ~sample.from_sources(author))
@@ -110,17 +111,57 @@ def test_a_fair_complaint_in_rough_words_weighs_more_than_a_miss() -> None:
     assert plain.raise_from < 0.5
 
 
-def test_rules_of_danger_are_vetoed_only_below_a_tenth() -> None:
-    found = [((Category.THREAT, Severity.DANGER),)] * 2
+@pytest.mark.parametrize(("category", "most"), [(Category.THREAT, 0.3), (Category.SELFHARM, 0.1)])
+def test_rules_of_danger_are_vetoed_only_where_little_speaks_for_them(
+    category: Category, most: float
+) -> None:
+    found = [((category, Severity.DANGER),)] * 2
     chosen = choose([row(False), row(True, 3)], found, np.array([0.6, 0.9]), np.array([0.1, 0.9]))
-    assert chosen.veto_danger_below <= 0.1
+    limit = chosen.veto_selfharm_below if category is Category.SELFHARM else chosen.veto_danger_below
+    assert limit == most
+
+
+def test_a_danger_lost_weighs_ten_times_a_warning_lost() -> None:
+    found = [((Category.THREAT, Severity.DANGER),)] * 4
+    chance = np.array([0.1, 0.2, 0.2, 0.9])
+    harmless = [row(False), row(False)]
+    danger = choose([row(True, 3), *harmless, row(True, 3)], found, chance, chance)
+    warning = choose([row(True, 2), *harmless, row(True, 3)], found, chance, chance)
+    assert danger.veto_danger_below <= 0.1
+    assert warning.veto_danger_below > 0.2
 
 
 def test_each_threshold_acts_on_its_own_rows() -> None:
-    found = [(), ((Category.THREAT, Severity.WARNING),), ((Category.THREAT, Severity.DANGER),)]
-    limits = Thresholds(raise_from=0.8, veto_below=0.4, veto_danger_below=0.05, danger_from=0.9)
-    assert alerts(found, np.array([0.5, 0.5, 0.5]), limits).tolist() == [False, True, True]
-    assert alerts(found, np.array([0.8, 0.3, 0.01]), limits).tolist() == [True, False, False]
+    found = [
+        (),
+        ((Category.THREAT, Severity.WARNING),),
+        ((Category.THREAT, Severity.DANGER),),
+        ((Category.SELFHARM, Severity.DANGER), (Category.THREAT, Severity.WARNING)),
+    ]
+    limits = Thresholds(
+        raise_from=0.8,
+        veto_below=0.4,
+        veto_danger_below=0.05,
+        veto_selfharm_below=0.02,
+        danger_from=0.9,
+        beside_from=0.7,
+    )
+    assert alerts(found, np.full(4, 0.5), limits).tolist() == [False, True, True, True]
+    assert alerts(found, np.array([0.8, 0.3, 0.03, 0.03]), limits).tolist() == [True, False, False, True]
+
+
+def test_a_further_category_is_named_from_where_seven_of_ten_are_right() -> None:
+    chance = np.repeat([0.3, 0.6, 0.9], 10)
+    applies = np.concatenate([np.arange(10) < right for right in (1, 6, 9)])
+    assert 0.3 < beside_from(chance, applies) <= 0.6
+    assert 0.6 < beside_from(chance, applies & (chance > 0.6)) <= 0.9
+
+
+def test_figures_count_every_category_of_rows_with_several() -> None:
+    several = Row("r", "t", "a", "g", frozenset({"threat", "money"}), 2, True, frozenset())
+    found = figures([several, row(True, 2)], [frozenset({"threat", "sns"}), frozenset({"threat"})])
+    assert (found["labels_precision"], found["labels_recall"]) == (0.6667, 0.6667)
+    assert (found["labels_precision_several"], found["labels_recall_several"]) == (0.5, 0.5)
 
 
 def test_figures_count_grey_rows_apart() -> None:

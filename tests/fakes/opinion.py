@@ -17,13 +17,25 @@ class FixedOpinion(SecondOpinion):
     def __init__(self, probability: float) -> None:
         self.version = "test"
         self.thresholds = Thresholds(
-            raise_from=0.84, veto_below=0.82, veto_danger_below=0.1, danger_from=0.85
+            raise_from=0.84,
+            veto_below=0.82,
+            veto_danger_below=0.1,
+            veto_selfharm_below=0.1,
+            danger_from=0.85,
+            beside_from=1.0,
         )
         self.probability = probability
 
     def judge(self, text: str, found: Sequence[RuleFinding]) -> Judgement | None:
-        judged = SimpleNamespace(alert=self.probability, danger=0.1, category=Category.THREAT, text=text)
+        judged = SimpleNamespace(
+            alert=self.probability,
+            danger=0.1,
+            category=Category.THREAT,
+            beside=None,
+            beside_probability=0.0,
+            text=text,
+        )
         return cast("Judgement", judged)
 
-    def telling_clause(self, judgement: Judgement) -> str:
+    def telling_clause(self, judgement: Judgement, category: Category) -> str:
         return str(cast("SimpleNamespace", judgement).text)
