@@ -51,6 +51,10 @@ _SEND_OR_DO: Final = re.compile(
 _ASKS_CALLER: Final = re.compile(
     "お?聞かせ|お?教え|お知らせ|お?申し付け|お?伝え|お?確かめ|お待ち|お?控え|ご了承|ご理解|ご容赦|お許し"
 )
+_TWICE_OF: Final = re.compile("(?<![にくで])は(?=(?:お|ご)[一-龥]{1,3}[いりえし]?$)")
+"""「迷惑料はお支払い」 (いたしかねます)."""
+_POLICE: Final = re.compile("警察[^。]{0,12}(?:相談|通報|連絡|届け)")
+_IF: Final = re.compile("場合|際は|たら|れば|続く|続き(?:ます|まし)|でしたら|ようなら|ざるを得|いただければ")
 _GENERIC: Final = re.compile(
     r"^(?:この(?:場|お?電話)|今の(?:時点|段階)|現(?:時点|段階)|こちら|お?電話|そちら|それ|ご?要望|ご?要求|ご?意向|ご?希望|お話|お気持ち)(?:で|に(?:は)?(?:お?応え|沿|添)?[いうえ]?)?$"
 )
@@ -119,6 +123,7 @@ class ConclusionWriter:
         self._escalated = False
         self._announced = False
         self._help_called = False
+        self._police = False
         self._accepted = ""
         self._explained = ""
         self._summary = ""
@@ -216,7 +221,9 @@ class ConclusionWriter:
                 return f"{self._under_way}。回答待ち、確認中" if self._under_way else "回答待ち、確認中"
             case EndState.UNRESOLVED_TERMINATED:
                 long = "30分超過、" if duration_ms >= _LONG_MS else ""
-                return f"{long}{_labels(findings)}{self._warned()}終話"
+                return (
+                    f"{long}{_labels(findings)}{self._warned()}終話{'、警察に相談' if self._police else ''}"
+                )
             case EndState.NOT_COMPLAINT | EndState.OPEN:
                 return f"警告{self._warnings}回" if self._warnings else ""
 
@@ -259,6 +266,9 @@ class ConclusionWriter:
             ):
                 _add(self._done, trimmed(clause.text))
         self._announced |= self._says("ladder3", heard)
+        self._police |= any(
+            _POLICE.search(clause.text) and not _IF.search(clause.text) for clause in clauses_of(heard.text)
+        )
         self._help_called |= bool(_CALLED_HELP.search(heard.text))
         self._warnings += any(self._says(step, heard) for step in ("ladder1", "ladder2", "ladder3"))
         self._escalated |= self._says("ladder4", heard)
@@ -282,6 +292,7 @@ class ConclusionWriter:
 def _refused_what(what: str, clause: str, before: str) -> str:
     """「職員個人の情報でございますので、お答えいたしかねます」: of what, where the act alone is named."""
     short = trimmed(_HARDLY.sub("", what) or what)
+    short = _TWICE_OF.sub("の", short)
     topic = _TOPIC.search(clause)
     if _GENERIC.match(short):
         return topic.group("what") if topic else ""

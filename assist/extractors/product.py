@@ -14,7 +14,9 @@ from koemori.assist.words import SpokenWord, words_of
 from koemori.audio.call import ChannelRole
 
 _GETTING: Final = "買|購入|注文|頼|申し込|契約|予約|届|借り|利用|通販|取り寄せ|預け|納品"
-_BOUGHT: Final = re.compile(rf"^(?:を|は|が|も|の件|って)?.{{0,6}}(?:{_GETTING}|使(?!い方)|壊|動(?!画)|故障)")
+_BOUGHT: Final = re.compile(
+    rf"^(?!で[^すし]|に)(?:を|は|が|も|の件|って)?.{{0,6}}(?:{_GETTING}|使(?!い方)|壊|動(?!画)|故障)"
+)
 _AGENT_NAMES: Final = re.compile(
     r"(?:お届け(?:いた)?し(?:まし)?た|お届けの|お届け予定の|ご注文の|ご注文いただいた|お買い上げの|お買い上げいただいた|ご購入の|ご購入いただいた|ご予約の|ご予約いただいた|ご契約の|ご利用の|ご使用の|お使いの|お申し込みの|お預かりした|お預かりの|お求めの|お受け取りの)$"
 )
@@ -22,7 +24,7 @@ _CUSTOMER_NAMES: Final = re.compile(
     r"(?:買っ|購入し|注文し|頼ん|届い|契約し|申し込ん|予約し|もらっ|借り|使っ|使って(?:い)?|通っ|預け|取り寄せ|送ってもらっ|送られてき|作ってもらっ|やってもら)(?:た|だ|てる|ている)(?:ばかりの|はずの|ほうの)?$"
 )
 _AFTER_GETTING: Final = re.compile(
-    rf"^(?:を|が|は|も|って)?(?:[^。、]{{0,10}})(?:{_GETTING})[ぁ-ん]{{0,3}}(?:た|だ|て|で|り|し)|^に(?:来て|入って)(?:もら|いただ)"
+    rf"^(?!で[^すし]|に)(?:を|が|は|も|って)?(?:[^。、]{{0,10}})(?:{_GETTING})[ぁ-ん]{{0,3}}(?:た|だ|て|で|り|し)|^に(?:来て|入って)(?:もら|いただ)"
 )
 _OF_MATTER: Final = re.compile(
     r"^(?:を|の)?(?:解約|退会|返品|交換|キャンセル|返却)(?:し|を|の|に|で|、|$)"
@@ -114,8 +116,7 @@ _MEDICAL: Final = ("診療", "受診", "健診", "検診")
 _GREETING: Final = 0.35
 _SERVICE: Final = 0.45
 _MATTER: Final = 0.5
-_MENTIONED: Final = 0.55
-_MENTIONED_LATE: Final = 0.3
+_MENTIONED, _MENTIONED_LATE = 0.55, 0.3
 _EARLY_TURNS: Final = 3
 _NAMED_SURELY: Final = 0.6
 _BOUGHT_CONFIDENCE: Final = 0.7

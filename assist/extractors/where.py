@@ -184,7 +184,7 @@ _EXPLAINED: Final = re.compile(
 )
 """Where a thing was found, not where the trouble was."""
 _VISITED: Final = re.compile(
-    "泊ま|宿泊|予約|授業|行っ(?:た|て)|行きました|来店|通っ(?:て|た)|受診|お世話になっ|診て|入院|入っ(?:た|て)|寄っ|利用した|食べた|食べに|見に"
+    "泊ま|宿泊|予約(?:し(?:た(?!い)|て)|を取)|授業|行っ(?:た|て)|行きました|来店|通っ(?:て|た)|受診|お世話になっ|診て|入院|入っ(?:た|て)|寄っ|利用した|食べた|食べに|見に"
 )
 _FOLLOWED: Final = r"(?=で|の|に|から|へ|まで|は|が|を|、|。|$|行っ)"
 
@@ -197,7 +197,7 @@ class WhereExtractor:
     def __init__(self, facts: CallFacts, playbook: Playbook) -> None:
         words = playbook.case_words
         self._outer = _pattern(words.places_outer)
-        self._inner = _pattern(words.places_inner)
+        self._inner = _pattern(words.places_inner, of_kanji=True)
         self._trouble = words.trouble
         self._turns = 0
         self._venue = ""
@@ -265,8 +265,12 @@ class WhereExtractor:
         return True
 
 
-def _pattern(words: tuple[str, ...]) -> re.Pattern[str]:
+def _pattern(words: tuple[str, ...], *, of_kanji: bool = False) -> re.Pattern[str]:
+    """Places; with `of_kanji` also 「到着ロビー」, a foreign word with its kind before it."""
     choices = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+    if of_kanji:
+        foreign = "|".join(re.escape(word) for word in words if re.fullmatch("[ァ-ヴー]+", word))
+        choices = f"[一-龥]{{2,3}}(?:{foreign})|{choices}"
     return re.compile(f"(?<![一-龥])(?:ご)?({choices}){_FOLLOWED}")
 
 

@@ -88,3 +88,11 @@ def test_an_inquiry_is_told_what_to_send_and_that_it_costs_nothing() -> None:
 
 def test_a_time_that_suits_is_not_what_was_agreed_on() -> None:
     assert written(EndState.RESOLVED_AGREED, ("c", "午前で大丈夫です。")) == "納得"
+
+
+def test_the_police_are_named_only_when_they_are_turned_to() -> None:
+    warned = ("a", "続くようでしたら警察に相談いたします。")
+    told = ("a", "脅迫として警察に相談いたします。")
+    alerts = (alert(Category.THREAT, 3),)
+    assert "警察" not in written(EndState.UNRESOLVED_TERMINATED, warned, findings=alerts)
+    assert written(EndState.UNRESOLVED_TERMINATED, told, findings=alerts).endswith("終話、警察に相談")

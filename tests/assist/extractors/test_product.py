@@ -108,3 +108,9 @@ def test_the_trade_is_learnt_from_the_agent_where_the_greeting_did_not_tell() ->
         ("a", "クリーニング料金のご返金で対応できるか確認いたします。"),
     ]
     assert product(*script) == "コート(クリーニング)"
+
+
+def test_the_thing_got_wins_over_what_it_was_for() -> None:
+    said = product(("a", "受付の笠松でございます。"), ("c", "七五三で着物を借りた者です。"))
+    assert said is not None
+    assert "着物" in said

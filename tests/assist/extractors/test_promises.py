@@ -108,3 +108,8 @@ def test_when_a_thing_is_sent_may_be_told_in_the_next_breath() -> None:
 
 def test_an_offer_to_listen_is_no_promise() -> None:
     assert promises(("a", "ご要望がございましたら伺います。")) == ""
+
+
+def test_what_can_be_handed_over_by_a_day_is_promised() -> None:
+    assert promises(("a", "レンズは三日後にはお渡しできます。")).endswith("(期限: 三日後、担当: 担当者)")
+    assert promises(("a", "レンズはお渡しできません。")) == ""

@@ -93,3 +93,8 @@ def test_a_weak_place_late_in_the_call_needs_the_trouble_beside_it() -> None:
     script = [("c", "はい。"), ("a", "はい。")] * 3
     assert where(*script, ("c", "家で話します。")) is None
     assert where(*script, ("c", "家で転んで腫れたんです。")) == "自宅"
+
+
+def test_a_room_is_named_with_its_kind_and_a_wish_to_book_is_no_visit() -> None:
+    assert where(("c", "羽田空港の到着ロビーで気がついたんです。")) == "羽田空港の到着ロビー"
+    assert where(("a", "表参道サロンでございます。"), ("c", "明日の予約したいんだけど。")) is None
