@@ -210,7 +210,7 @@ class RecordingSession:
             if missing:
                 self.server.problem("no-media" if missing == len(idle) else "one-way")
         silence_s = now_s - self.heard_at_s
-        if self.flow_lost and silence_s > limits.lost_signalling_s:
+        if self.flow_lost and silence_s > min(limits.lost_signalling_s, limits.silence_s):
             return "signalling-lost"
         if silence_s > (limits.held_s if held else limits.silence_s):
             return "held-too-long" if held else "silence"

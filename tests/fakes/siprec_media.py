@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from koemori.audio.call import CallStarted
+from koemori.audio.errors import MediaPortError
 from koemori.audio.ingest.siprec import SiprecServer
 from koemori.audio.ingest.siprec_call import CallPolicy
 from koemori.audio.ingest.siprec_session import SiprecLimits
@@ -27,6 +28,7 @@ class FakeMedia:
     """Notes everything; ports count up from `first_port`."""
 
     first_port: int
+    ports: int = 100
     now_sample: int = 0
     streams: dict[int, Stream] = field(default_factory=dict)
     started: CallStarted | None = None
@@ -38,6 +40,8 @@ class FakeMedia:
     idle: dict[int, float] = field(default_factory=dict)
 
     def open(self, leg: int, stream: Stream) -> LocalStream:
+        if leg >= self.ports:
+            raise MediaPortError(20_000, 20_001)
         return self.change(leg, stream)
 
     def change(self, leg: int, stream: Stream) -> LocalStream:
@@ -88,6 +92,7 @@ class Recorder:
         self.problems: list[str] = []
         self.refused: list[str] = []
         self.now_s = 100.0
+        self.ports_left = 100
         self.flow = Flow(transport, "192.0.2.1", 5070, 0 if transport == "UDP" else 1)
         self.server = SiprecServer(
             make_media=self._make,
@@ -106,7 +111,7 @@ class Recorder:
         )
 
     def _make(self) -> FakeMedia:
-        self.media.append(FakeMedia(20_000 + 100 * len(self.media)))
+        self.media.append(FakeMedia(20_000 + 100 * len(self.media), self.ports_left))
         return self.media[-1]
 
     def give(self, request: bytes) -> list[Message]:

@@ -292,3 +292,20 @@ def test_a_call_that_the_service_stops_is_hung_up() -> None:
     assert isinstance(bye, Request)
     assert bye.method == "BYE"
     assert recorder.media[0].ended == "stop"
+
+
+def test_a_session_for_which_no_port_is_free_is_sent_elsewhere_and_leaves_nothing_open() -> None:
+    recorder = Recorder()
+    recorder.ports_left = 1
+    refused = recorder.final(ORACLE.filled(ORACLE.invite()))
+    assert refused.status == 503
+    assert (len(recorder.server), len(recorder.agent)) == (0, 0)
+    assert recorder.media[0].ended == "refused"
+
+
+def test_a_call_whose_connection_and_media_are_both_gone_says_so() -> None:
+    recorder = Recorder(transport="TCP", limits=SiprecLimits(silence_s=2))
+    begun(recorder, ORACLE)
+    recorder.server.flow_lost(recorder.flow)
+    recorder.wait(3)
+    assert recorder.media[0].ended == "signalling-lost"
