@@ -215,6 +215,7 @@ class ProcessWorkerPool:
 
     def _dispatch(self) -> None:
         """Give every free worker something to do, in this turn of the loop."""
+        self._refuse(self._scheduler.expired())
         for place in self._places:
             if place.worker is None or place.flight is not None:
                 continue

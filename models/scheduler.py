@@ -129,14 +129,13 @@ class Scheduler:
         return self._submit_final(request, call)
 
     def take(self, now_ms: float) -> Batch | None:
-        """Choose what a free worker does next; ask `expired` afterwards.
+        """Choose what a free worker does next.
 
         Returns:
             Its batch, which must come back by `finish` or `give_back`; None when nothing waits, or when
             late comers are waited for (see `held_until`).
         """
         self._advance(now_ms)
-        self._drop_stale_partials()
         found = self._candidates()
         if found is None or self._hold_ms(*found) is not None:
             return None
@@ -152,7 +151,7 @@ class Scheduler:
         return batch
 
     def expired(self) -> tuple[Job, ...]:
-        """Partials that came too late to matter, found since this was last asked, each once."""
+        """Partials too late to matter, found by whatever was asked since this was last asked, each once."""
         expired, self._expired = tuple(self._expired), []
         return expired
 
@@ -215,6 +214,7 @@ class Scheduler:
     def _advance(self, now_ms: float) -> None:
         self._now_ms = max(self._now_ms, now_ms)
         self._control.advance(self._now_ms)
+        self._drop_stale_partials()
         if self._now_ms - self._swept_ms < FORGET_AFTER_MS:
             return
         self._swept_ms = self._now_ms

@@ -82,7 +82,9 @@ class VirtualPool:
 
     @property
     def load(self) -> Load:
-        return self.scheduler.load(self.now_ms)
+        load = self.scheduler.load(self.now_ms)
+        self._drop(self.scheduler.expired())
+        return load
 
     @property
     def waiting_jobs(self) -> list[Job]:

@@ -75,6 +75,18 @@ def test_a_partial_too_late_to_matter_is_reported_once() -> None:
     assert scheduler.expired() == ()
 
 
+def test_a_partial_too_late_waits_no_longer_though_every_worker_is_busy() -> None:
+    scheduler = Scheduler(SchedulerConfig(workers=1, partial_budget_ms=1000, most_partials=1))
+    ask(scheduler, "busy")
+    take(scheduler)
+    stale = ask(scheduler, "a", purpose=PARTIAL, at=0)
+    assert scheduler.load(1000).waiting == 1
+    assert scheduler.load(1001).waiting == 0
+    assert scheduler.expired() == (stale,)
+    assert not scheduler.cancel(stale)
+    assert scheduler.submit(window("b", 0, 3000, PARTIAL), 1001).dropped == ()
+
+
 def test_a_final_in_advance_needs_a_free_worker_and_an_empty_queue() -> None:
     scheduler = Scheduler(SchedulerConfig(workers=1))
     advance = ask(scheduler, "a", purpose=ADVANCE)
