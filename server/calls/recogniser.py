@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from koemori.models.errors import ModelFormatError
+from koemori.models.errors import ModelFormatError, ModelStorageError
 from koemori.server.calls.listening import languages_wanted, listening_for, words_for
 from koemori.server.calls.worker_plan import DevicePlan, plan_device, worker_spec
 from koemori.server.config import Settings
@@ -62,10 +62,8 @@ def fetch_models(settings: Settings, progress: Progress | None = None) -> tuple[
 def trimmed(folder: Path, settings: Settings, cache_dir: Path, progress: Progress | None = None) -> Path:
     """The folder that workers load: where all calls are Japanese, without the tokens of other languages.
 
-    Made in the cache when it is not there yet, which takes seconds. Blocks.
-
-    Raises:
-        ModelStorageError: The cache cannot be written or has no room.
+    Made in the cache when it is not there yet, which takes seconds. Blocks. Where it cannot be made, as in a
+    cache that may only be read, the model is used whole.
     """
     from koemori.models.trim import LANGUAGE, trimmed_folder
 
@@ -73,7 +71,7 @@ def trimmed(folder: Path, settings: Settings, cache_dir: Path, progress: Progres
         return folder
     try:
         return trimmed_folder(folder, cache_dir, progress or (lambda *_: None))
-    except ModelFormatError as failure:
+    except (ModelFormatError, ModelStorageError) as failure:
         logger.warning("the model is used with the tokens of all languages", extra={"reason": str(failure)})
         return folder
 

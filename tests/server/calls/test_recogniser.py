@@ -29,6 +29,17 @@ def test_one_model_or_two_are_found_and_held_to_their_own_pins(tmp_path: Path) -
     assert fetch_models(Settings(models=models)) == (large, None)
 
 
+def test_a_model_is_used_whole_where_the_cache_cannot_be_written(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = write_whisper_folder(tmp_path / "small")
+    (tmp_path / "file").write_text("no folder")
+    models = ModelSettings(name=str(folder), cache_dir=tmp_path / "file" / "cache")
+    assert fetch_models(Settings(models=models)) == (folder, None)
+    [record] = [one for one in caplog.records if "all languages" in one.message]
+    assert "folder that can be written" in str(vars(record)["reason"])
+
+
 def test_an_english_only_model_is_refused_for_japanese_queues(tmp_path: Path) -> None:
     folder = write_whisper_folder(tmp_path / "base.en", vocabulary=51864)
     english = ModelSettings(name=str(folder), language="en")
