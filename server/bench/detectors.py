@@ -7,6 +7,7 @@ is a grey zone and counted apart.
 
 from __future__ import annotations
 
+import gc
 import json
 import time
 from collections.abc import Iterable
@@ -246,14 +247,31 @@ def measure_speed(
     playbook: Playbook,
     opinion: SecondOpinion | None = None,
 ) -> dict[str, float]:
-    """CPU milliseconds per utterance: customer rules on unseen text, and the whole engine on the calls."""
+    """CPU milliseconds per utterance: customer rules on unseen text, and the whole engine on the calls.
+
+    The garbage collector leaves out what was there before, as it does while the service runs.
+    """
+    meaning("読み込み", "済み")
+    gc.collect()
+    gc.freeze()
+    try:
+        return _speed(rows, calls, playbook, opinion)
+    finally:
+        gc.unfreeze()
+
+
+def _speed(
+    rows: list[dict[str, Any]],
+    calls: list[dict[str, Any]],
+    playbook: Playbook,
+    opinion: SecondOpinion | None,
+) -> dict[str, float]:
     rules = [rule for rule in playbook.lexicon.rules if not rule.of_agent]
     rule_ms: list[float] = []
     for row in rows:
         began = time.process_time()
         utterance(row["text"] + "。", playbook.lexicon).matches(rules)
         rule_ms.append((time.process_time() - began) * 1000)
-    meaning("読み込み", "済み")
     engine_ms: list[float] = []
     for call in calls:
         engine = AssistEngine(CallFacts("speed"), playbook, opinion)

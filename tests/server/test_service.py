@@ -1,6 +1,7 @@
 """The server around the application: stopping it seals what is live; what stops it from starting is said."""
 
 import asyncio
+import gc
 import json
 import logging
 from collections.abc import Iterator
@@ -56,6 +57,21 @@ async def test_stopping_the_service_seals_live_calls_and_then_closes(tmp_path: P
     body = json.loads(manifest.read_text(encoding="utf-8"))["body"]
     assert body["end_reason"] == "shutdown"
     assert body["audio"]["sample_count"] == 20 * 160
+
+
+async def test_what_the_start_made_is_set_aside_from_the_garbage_collector(tmp_path: Path) -> None:
+    listener, before = bind("127.0.0.1", 0), gc.get_freeze_count()
+
+    def started(running: RunningService) -> None:
+        service.set_aside_what_stays(running)
+        running.stop()
+
+    try:
+        await asyncio.wait_for(run_service(light_settings(tmp_path), listener, started), 30)
+        assert gc.get_freeze_count() - before > 10_000
+    finally:
+        gc.unfreeze()
+        listener.close()
 
 
 async def test_an_archive_in_use_stops_the_start_with_its_reason(tmp_path: Path) -> None:
