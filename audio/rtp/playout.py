@@ -64,6 +64,25 @@ class Playout:
                 return arrived
         return None
 
+    def play_out(self, segment: Segment) -> int:
+        """Play all that is held, as nothing more is waited for.
+
+        Returns:
+            How many packets did not fit to those before them; they stand behind what there was.
+        """
+        unfit = 0
+        while segment.place is not None:
+            arrived = self.follow(segment)
+            if arrived is not None:
+                unfit += 1
+                self._go_on_behind(segment, segment.place, arrived)
+                self._play(segment, arrived)
+            elif segment.held:
+                self.give_up(segment)
+            else:
+                break
+        return unfit
+
     def give_up(self, segment: Segment) -> None:
         """Declare the hole before the first held packet lost."""
         place = segment.place
@@ -142,6 +161,13 @@ class Playout:
         if self.placing.voice.stateful:
             segment.recent.append((arrived.number, payload))
         return True
+
+    def _go_on_behind(self, segment: Segment, place: Place, arrived: Arrived) -> None:
+        """Let the timeline go on with a packet, whatever its timestamp is."""
+        segment.clock_hz = self.clock_hz(arrived.packet.payload_type)
+        segment.next_ticks, segment.placed_arrival_us = arrived.ticks, arrived.arrival_us
+        here = self.placing.open_end - arrived.ticks * place.rate_hz // segment.clock_hz
+        segment.place = Place(here, place.rate_hz, segment.clock_hz)
 
     def _contradicts(self, segment: Segment, arrived: Arrived) -> bool:
         """Whether the timestamp cannot be true, or the sender's clock stood still while time went on."""

@@ -42,6 +42,7 @@ _PLAIN: Final = 0x80
 _SETTLED_PACKETS: Final = 5
 _SETTLED_SPREAD_US: Final = 10_000
 _ONE_BYTE_A_TICK: Final = frozenset({"PCMU", "PCMA", "G722"})
+_MOST_UNSETTLED: Final = 250
 _OUTAGE_STEP_MS: Final = 500
 
 
@@ -304,25 +305,26 @@ class LegReceiver:
 
     def _end_segment(self, now_us: int) -> None:
         """Play all that the current segment holds, and retire it."""
-        while (segment := self.senders.current) is not None:
-            self._settle(segment, now_us, at_once=True)
-            contradicting = self._playout.follow(segment)
-            while contradicting is None and segment.held:
-                self._playout.give_up(segment)
-                contradicting = self._playout.follow(segment)
-            self._playout.press(self._playout.keys.finish(), segment)
-            self.placing.end_run()
-            rest = [] if contradicting is None else segment.cut(contradicting)
-            self.senders.retire(now_us)
-            if rest:
-                self._begin(rest)
+        segment = self.senders.current
+        if segment is None:
+            return
+        self._settle(segment, now_us, at_once=True)
+        self._counters.restarts += self._playout.play_out(segment)
+        self._playout.press(self._playout.keys.finish(), segment)
+        self.placing.end_run()
+        self.senders.retire(now_us)
 
     def _ready(self, segment: Segment | None, now_us: int) -> bool:
         """Whether a segment's place on the timeline is clear enough."""
         if segment is None or not segment.held:
             return False
-        steady = len(segment.held) >= _SETTLED_PACKETS and segment.transit.spread_us <= _SETTLED_SPREAD_US
-        return steady or now_us - segment.first_arrival_us >= self._limits.settle_ms * 1_000
+        count = len(segment.held)
+        steady = count >= _SETTLED_PACKETS and segment.transit.spread_us <= _SETTLED_SPREAD_US
+        return (
+            steady
+            or count >= _MOST_UNSETTLED
+            or now_us - segment.first_arrival_us >= self._limits.settle_ms * 1_000
+        )
 
     def _settle(self, segment: Segment, now_us: int, *, at_once: bool = False) -> bool:
         """Fix where a segment stands, by wall time; False while it is too early."""

@@ -16,7 +16,7 @@ from koemori.audio.rtp.numbering import MAX_DROPOUT, MAX_MISORDER, extend_sequen
 from koemori.audio.rtp.packet import RtpPacket
 from koemori.audio.rtp.transit import Transit
 
-_MAX_HELD: Final = 500
+_MAX_HELD: Final = 250
 _MAX_LOSSES: Final = 512
 _BEFORE_FIRST: Final = 100
 _REPEATS_OF_A_RESTART: Final = 10
