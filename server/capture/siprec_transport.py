@@ -186,6 +186,7 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._flow: Flow | None = None
         self._waiting: asyncio.TimerHandle | None = None
+        self._pause_s = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -209,6 +210,7 @@ class _Connection(asyncio.Protocol):
             return
         for item in items:
             self._take(item, self._flow)
+        self._slow_down()
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -242,13 +244,15 @@ class _Connection(asyncio.Protocol):
             self.close()
         else:
             self._sockets.send(self._sockets.taken(item, flow))
-            loop = asyncio.get_running_loop()
-            pause_s = self._sockets.budget.spend(flow.host, loop.time())
-            if pause_s > 0 and self._transport is not None and self._transport.is_reading():
-                # Nothing is dropped on a stream, where nothing would be repeated: it is read more slowly.
-                self._sockets.refuse("slowed-down")
-                self._transport.pause_reading()
-                loop.call_later(pause_s, self._read_on)
+            self._pause_s = self._sockets.budget.spend(flow.host, asyncio.get_running_loop().time())
+
+    def _slow_down(self) -> None:
+        """Nothing is dropped on a stream, where nothing would be repeated: it is read more slowly."""
+        if self._pause_s > 0 and self._transport is not None and self._transport.is_reading():
+            self._sockets.refuse("slowed-down")
+            self._transport.pause_reading()
+            asyncio.get_running_loop().call_later(self._pause_s, self._read_on)
+            self._pause_s = 0.0
 
     def _read_on(self) -> None:
         if self._transport is not None and not self._transport.is_closing():
