@@ -195,3 +195,16 @@ def test_a_number_that_was_read_out_is_written_as_it_was_spoken(
     assert (full.words[0].start_ms, full.words[-1].end_ms) == pytest.approx(
         (fast.words[0].start_ms, fast.words[-1].end_ms), abs=400
     )
+
+
+def test_a_demand_to_kneel_that_was_misheard_is_written_in_its_word(
+    corpus: Path, plain: WhisperTranscriber, with_words: WhisperTranscriber
+) -> None:
+    audio, rate = soundfile.read(corpus / "audio" / "c09.flac", dtype="float32")
+    spoken = soxr.resample(audio[46 * rate : int(51.2 * rate), 1], rate, 16_000)
+    segment = SpeechSegment(CUSTOMER, 0, len(spoken) // 16, spoken.astype(np.float32))
+    request = TranscriptionRequest(segment, Purpose.FINAL)
+    assert "土下座" not in plain.transcribe([request])[0].text
+    [heard] = with_words.transcribe([request])
+    assert "土下座" in heard.text
+    assert next(word for word in heard.words if "土下座" in word.text).heard
