@@ -112,10 +112,10 @@ class SiprecServer:
         if session not in self._sessions:
             return
         self._sessions.remove(session)
+        if reason != "refused" and not session.checked and not session.heard:
+            self.problem("no-media")
         for call in session.calls:
             if any(call in other.calls for other in self._sessions):
                 session.part_from(call)
             else:
-                if call.started is None and reason != "refused":
-                    self.problem("no-media")
                 call.end(reason)

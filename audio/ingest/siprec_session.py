@@ -180,6 +180,12 @@ class RecordingSession:
                     self.calls[0].pressed(key[1].upper(), int(held[1]) if held else 0)
         self._learn(parts, self._metadata(parts), now_s)
 
+    @property
+    def heard(self) -> bool:
+        """Whether any packet has come."""
+        legs = ((call, leg) for call in self.calls for leg in range(len(call.legs)))
+        return any(call.media.idle_s(leg) is not None for call, leg in legs)
+
     def part_from(self, call: RecordedCall) -> None:
         """This session is over, and another one goes on with a call: close what came by this one."""
         for mine, leg in self._places.values():
@@ -328,14 +334,14 @@ class RecordingSession:
         return Answer(print_sdp(made))
 
     def _learn(self, parts: tuple[Part, ...], metadata: Metadata | None, now_s: float) -> None:
+        if self.calls:
+            self._keep(self.calls[0], None, parts)
         if metadata is None:
             return
         self.wants_metadata |= metadata.partial and all(call.metadata is None for call in self.calls)
         for call in self.calls:
             call.learn(metadata)
             call.start_when_due(now_s)
-        if self.calls:
-            self._keep(self.calls[0], None, parts)
 
     def _keep(self, call: RecordedCall, offer: bytes | None, parts: tuple[Part, ...]) -> None:
         if offer is not None:

@@ -115,10 +115,14 @@ def test_a_delta_without_its_base_is_asked_for_in_full() -> None:
 
 def test_metadata_that_cannot_be_read_costs_no_audio() -> None:
     recorder = Recorder()
-    begun(recorder, ORACLE, ORACLE.invite().replace("</recording>", "</recordin>"))
+    tag = begun(recorder, ORACLE, ORACLE.invite().replace("</recording>", "</recordin>"))
     assert recorder.media[0].started is not None
-    assert "metadata-unreadable" in recorder.problems
-    assert "metadata-1.xml" in recorder.media[0].documents
+    rows = ("Content-Type: application/rs-metadata",)
+    assert recorder.final(within(ORACLE, "UPDATE", 2, tag, rows, "no xml")).status == 200
+    assert recorder.problems == ["metadata-unreadable", "metadata-unreadable"]
+    assert {"metadata-1.xml", "metadata-2.xml"} <= recorder.media[0].documents.keys()
+    recorder.give(within(ORACLE, "BYE", 3, tag))
+    assert recorder.problems[2:] == ["no-media"]
 
 
 def test_labels_that_match_nothing_are_reported_and_guessed() -> None:
