@@ -106,15 +106,15 @@ class Dialog:
         call_id = request.headers.get("Call-ID")
         remote, local = request.headers.get("From"), request.headers.get("To")
         contacts = request.headers.listed("Contact")
-        if not call_id or not remote or not local or not contacts:
-            raise SipError(400, "Call-ID, From, To and Contact", "an INVITE without one of them")
+        if not call_id or not remote or not local:
+            raise SipError(400, "Call-ID, From and To", "an INVITE without one of them")
         tag = secrets.token_hex(8)
         number, _ = parse_cseq(request.headers.get("CSeq"))
         dialog = cls(
             key=(call_id, tag, parse_address(remote).parameters.get("tag", "")),
             local=f"{local};tag={tag}",
             remote=remote,
-            target=parse_address(contacts[0]).uri,
+            target=parse_address(contacts[0] if contacts else remote).uri,
             routes=request.headers.listed("Record-Route")[:_ROUTES],
             contact=contact,
             flow=flow,

@@ -112,6 +112,16 @@ class Response:
 Message = Request | Response
 
 
+class CutOffError(SipError):
+    """A datagram that lost its end on the way; `message` has what came of its body."""
+
+    code = "sip-cut-off"
+
+    def __init__(self, message: Message, expected_bytes: int) -> None:
+        super().__init__(400, f"a body of {expected_bytes} bytes", f"{len(message.body)} bytes")
+        self.message = message
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
     """A message without its body, and how long that is said to be (None: not said)."""
@@ -142,7 +152,7 @@ def parse_message(datagram: bytes, limits: MessageLimits = _DEFAULT) -> Message:
     if head.content_bytes is None:
         return with_body(head.message, body)
     if head.content_bytes > len(body):
-        raise SipError(400, f"a body of {head.content_bytes} bytes", f"{len(body)} bytes")
+        raise CutOffError(with_body(head.message, body), head.content_bytes)
     return with_body(head.message, body[: head.content_bytes])
 
 

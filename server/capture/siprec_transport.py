@@ -13,9 +13,10 @@ from typing import cast
 from koemori.audio.errors import KoemoriError, SipError
 from koemori.audio.sip.flow import Flow, Send
 from koemori.audio.sip.framing import Ping, StreamFramer, TooLong
-from koemori.audio.sip.message import Message, MessageLimits, Request, parse_message
+from koemori.audio.sip.message import CutOffError, Message, MessageLimits, Request, parse_message
+from koemori.audio.sip.multipart import SDP, split_body
 from koemori.audio.sip.responses import make_response
-from koemori.audio.sip.transaction import received_by
+from koemori.audio.sip.transaction import answer_flow, received_by
 
 logger = logging.getLogger(__name__)
 
@@ -136,15 +137,22 @@ class SipSockets:
             if not self.budget.take(host, asyncio.get_running_loop().time()):
                 self.refuse("too-many-requests")
                 return
-            try:
-                message = parse_message(datagram, self.limits)
-            except SipError as error:
-                self.refuse("not-understood")
-                logger.warning(
-                    "SIP datagram not used", extra={"expected": error.expected, "came": error.came}
-                )
+            self._read(datagram, Flow("UDP", host, port))
+
+    def _read(self, datagram: bytes, flow: Flow) -> None:
+        try:
+            message = parse_message(datagram, self.limits)
+        except CutOffError as error:
+            self.refuse("cut-off")
+            if not _enough(error.message):
+                self.send(_refused(error.message, flow, 400))
                 return
-            self.send(self.taken(message, Flow("UDP", host, port)))
+            message = error.message  # only the end of the metadata is missing: the audio must not be
+        except SipError as error:
+            self.refuse("not-understood")
+            logger.warning("SIP datagram not used", extra={"expected": error.expected, "came": error.came})
+            return
+        self.send(self.taken(message, flow))
 
     def admit(self, connection: _Connection, host: str) -> int | None:
         """A number for a new connection; None refuses it."""
@@ -239,8 +247,7 @@ class _Connection(asyncio.Protocol):
             self.write(b"\r\n")
         elif isinstance(item, TooLong):
             self._sockets.refuse("too-large")
-            if isinstance(item.head, Request):
-                self._answer_too_long(item.head, flow)
+            self._sockets.send(_refused(item.head, flow, 413))
             self.close()
         else:
             self._sockets.send(self._sockets.taken(item, flow))
@@ -258,12 +265,6 @@ class _Connection(asyncio.Protocol):
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
 
-    def _answer_too_long(self, request: Request, flow: Flow) -> None:
-        try:
-            self.write(make_response(received_by(request, flow), 413, "").to_bytes())
-        except SipError:
-            return
-
     def _watch(self) -> None:
         """Give a message that has begun some seconds to come whole."""
         if self._framer.idle:
@@ -272,3 +273,22 @@ class _Connection(asyncio.Protocol):
                 self._waiting = None
         elif self._waiting is None:
             self._waiting = asyncio.get_running_loop().call_later(_HALF_MESSAGE_S, self.close)
+
+
+def _enough(message: Message) -> bool:
+    """Whether a message that was cut off has its session description whole: another part comes after it."""
+    try:
+        parts = split_body(message.headers, message.body)
+    except SipError:
+        return False
+    return any(part.media_type == SDP for part in parts[:-1])
+
+
+def _refused(message: Message, flow: Flow, status: int) -> list[Send]:
+    if not isinstance(message, Request) or message.method == "ACK":
+        return []
+    try:
+        request = received_by(message, flow)
+        return [Send(answer_flow(request, flow), make_response(request, status, "").to_bytes())]
+    except SipError:
+        return []

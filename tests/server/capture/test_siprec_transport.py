@@ -17,6 +17,7 @@ from koemori.server.capture.siprec import read_passwords
 from koemori.server.capture.siprec_settings import SiprecTrunk
 from koemori.server.capture.siprec_transport import SipListenError, SipSockets, SourceBudget
 
+from tests.fakes.siprec import OPENSIPS, ORACLE
 from tests.support.clients import program
 from tests.support.service import free_port
 
@@ -122,6 +123,33 @@ async def test_a_client_without_the_certificate_that_is_asked_for_is_not_heard(t
         async with connected(port, known) as (reader, writer):
             writer.write(OPTIONS)
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"SIP/2.0 200 ")
+
+
+class Caller(asyncio.DatagramProtocol):
+    """A UDP peer that keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.got: asyncio.Queue[bytes] = asyncio.Queue()
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        del addr
+        self.got.put_nowait(data)
+
+
+async def test_a_datagram_that_lost_its_end_is_taken_only_with_its_offer_whole() -> None:
+    offer_last, offer_first = ORACLE.filled(ORACLE.invite()), OPENSIPS.filled(OPENSIPS.invite())
+    async with listening("udp") as (port, refused, _):
+        loop = asyncio.get_running_loop()
+        transport, caller = await loop.create_datagram_endpoint(Caller, remote_addr=(HOST, port))
+        for request, answer in ((offer_last, b"SIP/2.0 400 "), (offer_first, b"SIP/2.0 200 ")):
+            transport.sendto(request[:-200])
+            assert (await asyncio.wait_for(caller.got.get(), 5)).startswith(answer)
+        transport.sendto(b"\r\n\r\n")
+        transport.sendto(b"noise")
+        transport.sendto(offer_first)
+        assert (await asyncio.wait_for(caller.got.get(), 5)).startswith(b"SIP/2.0 200 ")
+        assert refused == ["cut-off", "cut-off", "not-understood"]
+        transport.close()
 
 
 async def test_a_port_that_is_taken_says_so() -> None:
