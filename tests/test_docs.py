@@ -25,7 +25,7 @@ def commands() -> list[tuple[str, list[str]]]:
     found = []
     for page in PAGES:
         for block in SHELL_BLOCK.findall(page.read_text(encoding="utf-8")):
-            for line in block.splitlines():
+            for line in block.replace("\\\n", " ").splitlines():
                 words = shlex.split(line.split("|")[-1], comments=True)
                 if words and Path(words[0]).name == "koemori":
                     found.append((page.name, words[1:]))

@@ -48,6 +48,7 @@ ALLOWED: dict[str, set[str]] = {
     "getRedacted": {BOSS, COUNSEL},
     "getWallboard": {BOSS},
     "listAgents": {BOSS},
+    "listSoftphones": {OWNER, COLLEAGUE},
     "getPlaybook": EVERYONE,
     "listPlaybooks": EVERYONE,
     "listRuleWordings": EVERYONE,
