@@ -24,8 +24,11 @@ _SOUND_GRAMS: Final = (2, 3, 4, 5)
 _WORD_GRAMS: Final = (1, 2, 3)
 _MOST: Final = 800
 """N-grams kept of one group: what comes after about 150 characters is not looked at."""
-_EDGES: Final = ("^", "$")
+_EDGES: Final = frozenset({b"^", b"$", b""})
+_BEFORE: Final = {group: crc32(f"{group} ".encode()) for group in GROUPS}
 _Span = tuple[int, int]
+_Gram = tuple[int, int, int]
+"""CRC-32, start and end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +58,13 @@ def features_of(text: str) -> Features:
     groups: list[int] = []
     spans: list[_Span] = []
     found = (_character_grams(analysis), _sound_grams(analysis), _word_grams(analysis))
-    for number, (group, pieces) in enumerate(zip(GROUPS, found, strict=True)):
+    for number, pieces in enumerate(found):
         places: dict[int, _Span] = {}
-        for gram, span in pieces:
-            places.setdefault(crc32(f"{group} {gram}".encode()), span)
-            if len(places) >= _MOST:
-                break
+        for gram, start, end in pieces:
+            if gram not in places:
+                places[gram] = (start, end)
+                if len(places) >= _MOST:
+                    break
         grams.extend(places)
         groups.extend([number] * len(places))
         spans.extend(places.values())
@@ -74,42 +78,46 @@ def features_of(text: str) -> Features:
     )
 
 
-def _character_grams(analysis: Analysis) -> Iterator[tuple[str, _Span]]:
-    return _windows(analysis.surface, _CHARACTER_GRAMS, range(len(analysis.surface)))
+def _character_grams(analysis: Analysis) -> Iterator[_Gram]:
+    return _windows(analysis.surface, _BEFORE["characters"], _CHARACTER_GRAMS, range(len(analysis.surface)))
 
 
-def _sound_grams(analysis: Analysis) -> Iterator[tuple[str, _Span]]:
+def _sound_grams(analysis: Analysis) -> Iterator[_Gram]:
     places: list[int] = []
     for start in analysis.reading_starts:
         places.append(start if start >= 0 or not places else places[-1])
-    return _windows(analysis.reading, _SOUND_GRAMS, places)
+    return _windows(analysis.reading, _BEFORE["sounds"], _SOUND_GRAMS, places)
 
 
-def _windows(text: str, sizes: Sequence[int], surface_of: Sequence[int]) -> Iterator[tuple[str, _Span]]:
-    """Windows over `^text$`, each with its stretch of the surface."""
+def _windows(text: str, before: int, sizes: Sequence[int], surface_of: Sequence[int]) -> Iterator[_Gram]:
+    """Windows over `^text$`, each with its stretch of the surface; a longer one goes on from a shorter."""
     if not text:
         return
-    framed = f"^{text}$"
-    last = len(text) - 1
-    for start in range(len(framed)):
-        for size in sizes:
-            stop = start + size
-            if stop > len(framed):
-                break
-            if framed[start:stop] in _EDGES:
-                continue
-            first, final = min(max(start - 1, 0), last), min(max(stop - 2, 0), last)
-            yield framed[start:stop], (surface_of[first], surface_of[final] + 1)
+    framed = [char.encode() for char in f"^{text}$"]
+    firsts = [surface_of[0], *surface_of, surface_of[-1]]
+    ends = [place + 1 for place in firsts]
+    count = len(framed)
+    least, most = sizes[0], sizes[-1]
+    for start in range(count):
+        gram = before
+        for stop in range(start, min(start + most, count)):
+            gram = crc32(framed[stop], gram)
+            size = stop - start + 1
+            if size >= least and (size > 1 or framed[start] not in _EDGES):
+                yield gram, firsts[start], ends[stop]
 
 
-def _word_grams(analysis: Analysis) -> Iterator[tuple[str, _Span]]:
+def _word_grams(analysis: Analysis) -> Iterator[_Gram]:
     if not analysis.tokens:
         return
     last = analysis.tokens[-1].end
-    words = [("^", 0, 0), *((one.normalized_form, one.start, one.end) for one in analysis.tokens)]
-    words.append(("$", last, last))
-    for place in range(len(words)):
-        for size in _WORD_GRAMS:
-            window = words[place : place + size]
-            if len(window) == size and (size > 1 or window[0][0] not in "^$"):
-                yield " ".join(word for word, _, _ in window), (window[0][1], window[-1][2])
+    words = [(b"^", 0, 0)]
+    words += [(one.normalized_form.encode(), one.start, one.end) for one in analysis.tokens]
+    words.append((b"$", last, last))
+    for place, (first, start, _) in enumerate(words):
+        gram = crc32(first, _BEFORE["words"])
+        if first not in _EDGES:
+            yield gram, start, words[place][2]
+        for word, _, end in words[place + 1 : place + _WORD_GRAMS[-1]]:
+            gram = crc32(word, crc32(b" ", gram))
+            yield gram, start, end
