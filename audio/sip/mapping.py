@@ -110,7 +110,11 @@ def choose_roles(
     """Role of each stream; all unknown where nothing tells the agent from the others."""
     agents = [each is not None and policy.is_agent(each.person) for each in parties]
     if len(parties) > 1 and any(agents) and not all(agents):
-        return _split(agents)
+        # Of two sides the other one is the customer's; of more, only whose party is known.
+        roles = _split(agents)
+        unknown = ChannelRole.UNKNOWN
+        sure = [len(parties) == 2 or each is not None for each in parties]
+        return tuple(role if known else unknown for role, known in zip(roles, sure, strict=True))
     if not any(agents):
         marked = [label in policy.agent_labels for label in labels]
         if len(labels) > 1 and any(marked) and not all(marked):

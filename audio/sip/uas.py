@@ -102,12 +102,11 @@ class UserAgentServer:
                 sends += self._timer_due(dialog, now_s)
         return sends
 
-    def hang_up(self, dialog: Dialog, reason: str, now_s: float, *, cause: str = "") -> list[Send]:
+    def hang_up(self, dialog: Dialog, reason: str, now_s: float) -> list[Send]:
         """End a dialog from our side; its user is told the reason."""
         if self._dialogs.pop(dialog.key, None) is None:
             return []
-        rows = (("Reason", cause),) if cause else ()
-        sends = self._send(dialog, "BYE", rows, b"", now_s, lambda _status, _now: [])
+        sends = self._send(dialog, "BYE", (), b"", now_s, lambda _status, _now: [])
         if dialog.user is not None:
             dialog.user.ended(reason, None, now_s)
         return sends

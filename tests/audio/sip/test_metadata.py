@@ -87,6 +87,14 @@ def test_the_caller_s_role_decides_where_no_address_is_an_agent_s() -> None:
     assert choose_roles(parties, ORACLE.labels, RolePolicy(("*@oracle.example",))) == (UNKNOWN, UNKNOWN)
 
 
+def test_of_two_sides_the_other_is_the_customer_and_of_more_only_whom_somebody_names() -> None:
+    agent, other = Party("8001@x"), Party("0901@x")
+    policy = RolePolicy(("8*",))
+    assert choose_roles((agent, None), (None, None), policy) == (AGENT, CUSTOMER)
+    assert choose_roles((other, agent, None), (None,) * 3, policy) == (CUSTOMER, AGENT, UNKNOWN)
+    assert choose_roles((agent,), (None,), policy) == (UNKNOWN,)
+
+
 def test_cube_names_participants_in_headers() -> None:
     rows = [
         'sip:8001@10.0.0.1;media-index="1"',
