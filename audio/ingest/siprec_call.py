@@ -120,6 +120,7 @@ class RecordedCall:
         now_at: The wall clock.
         external_ids: Names that other systems have for it.
         metadata: All that was told.
+        named: Who calls by the INVITE itself, for senders that have no metadata.
         legs: In the order in which they were opened.
         start_by_s: When to start at the latest; None starts as soon as a leg is not held.
     """
@@ -130,6 +131,7 @@ class RecordedCall:
     now_at: Callable[[], datetime]
     external_ids: dict[str, str] = field(default_factory=dict)
     metadata: Metadata | None = None
+    named: tuple[Party, ...] = ()
     legs: list[Leg] = field(default_factory=list)
     start_by_s: float | None = None
     started: CallStarted | None = None
@@ -333,7 +335,16 @@ class RecordedCall:
 
     def _person(self, role: ChannelRole) -> Party | None:
         found = (each for each, its in zip(self._parties, self._roles, strict=True) if its is role)
-        return next(found, None)
+        return next(found, None) or self._person_of_mixed(role)
+
+    def _person_of_mixed(self, role: ChannelRole) -> Party | None:
+        """Who is meant where no stream is theirs alone: the one agent of those named, and the one other."""
+        told = self.metadata.participants.values() if self.metadata is not None else ()
+        people = [Party(each.person) for each in told if not each.left] or list(self.named)
+        agents = [each for each in people if self.policy.roles.is_agent(each.person)]
+        others = [each for each in people if each not in agents]
+        wanted = agents if role is ChannelRole.AGENT else others
+        return wanted[0] if len(agents) == len(wanted) == 1 else None
 
     def _agent_id(self, agent: Party | None) -> str | None:
         if agent is None or agent.user in _HIDDEN:

@@ -27,7 +27,8 @@ from koemori.audio.sip.answer import (
     write_offer,
 )
 from koemori.audio.sip.dialog import Answer, Dialog
-from koemori.audio.sip.mapping import map_streams, parties_of_headers
+from koemori.audio.sip.fields import same_person
+from koemori.audio.sip.mapping import Party, map_streams, parties_of_headers
 from koemori.audio.sip.message import Request
 from koemori.audio.sip.metadata import Metadata, parse_metadata
 from koemori.audio.sip.multipart import METADATA, SDP, Part, find_metadata, find_sdp, split_body
@@ -373,6 +374,7 @@ class RecordingSession:
     def _name(self, call: RecordedCall, request: Request) -> None:
         call.external_ids.setdefault("sip_call_id", (request.headers.get("Call-ID") or "")[:256])
         call.external_ids |= load_vendor_keys().header_keys(request.headers)
+        call.named = (Party(same_person((request.headers.get("From") or "")[:256])),)
 
 
 def _parts(request: Request, *, strict: bool = True) -> tuple[Part, ...]:

@@ -313,3 +313,25 @@ def test_a_call_whose_connection_and_media_are_both_gone_says_so() -> None:
     recorder.server.flow_lost(recorder.flow)
     recorder.wait(3)
     assert recorder.media[0].ended == "signalling-lost"
+
+
+def test_of_a_mixed_recording_it_is_known_who_is_on_it_though_not_who_is_on_which_channel() -> None:
+    recorder = Recorder()
+    mixed = BROADWORKS.sdp().partition("m=audio 31002")[0]
+    rows = (f"Content-Type: {BROADWORKS.content_type}",)
+    metadata = BROADWORKS.metadata().replace("<id>st2</id></send>", "<id>st1</id></send>")
+    request = BROADWORKS.request("INVITE", 1, rows, BROADWORKS.body(mixed, metadata))
+    begun(recorder, BROADWORKS, request)
+    started = recorder.media[0].started
+    assert started is not None
+    assert [channel.role for channel in started.channels] == [UNKNOWN]
+    assert (started.agent_id, started.customer_number) == ("8001", "09011112222")
+
+
+def test_a_plain_call_from_an_agent_s_phone_is_that_agent_s() -> None:
+    recorder = Recorder(agents=("sbc@192.0.2.1",))
+    assert recorder.final(plain("", "plain", ONE)).status == 200
+    started = recorder.media[0].started
+    assert started is not None
+    assert (started.agent_id, started.customer_number) == ("sbc", None)
+    assert recorder.problems == ["mixed"]
