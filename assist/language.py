@@ -132,6 +132,17 @@ def phonetic(reading: str) -> str:
     return "".join(out)
 
 
+@lru_cache(maxsize=8192)
+def _folded_word(word: str) -> str:
+    """`fold` of one word of the dictionary: the same few thousand come again and again."""
+    return fold(word)
+
+
+@lru_cache(maxsize=8192)
+def _sound(reading: str) -> str:
+    return phonetic(reading)
+
+
 def is_kana(text: str) -> bool:
     """Whether folded text is all hiragana."""
     return all("ぁ" <= c <= "ゖ" or c == "ー" for c in text)
@@ -217,12 +228,12 @@ def _tokenize(normal: str, offset_of: list[int], folded: str) -> tuple[Token, ..
         if start == end:
             continue
         surface = folded[start:end]
-        read = surface if is_kana(surface) else fold(morpheme.reading_form()) or surface
+        read = surface if is_kana(surface) else _folded_word(morpheme.reading_form()) or surface
         tokens.append(
             Token(
                 surface,
-                fold(morpheme.dictionary_form()),
-                fold(morpheme.normalized_form()),
+                _folded_word(morpheme.dictionary_form()),
+                _folded_word(morpheme.normalized_form()),
                 read,
                 morpheme.part_of_speech()[0],
                 start,
@@ -238,7 +249,7 @@ def _read(tokens: tuple[Token, ...], folded: str) -> tuple[str, tuple[int, ...],
     ends: list[int] = []
     for token in tokens:
         token_starts, token_ends = _align(folded[token.start : token.end], token.reading, token.start)
-        raw.append("を" if token.surface == "を" else phonetic(token.reading))
+        raw.append("を" if token.surface == "を" else _sound(token.reading))
         starts.extend(token_starts)
         ends.extend(token_ends)
     return "".join(raw), tuple(starts), tuple(ends)
