@@ -71,6 +71,16 @@ class DtmfDetector:
         self._rest_start = 0
         self._tone: _Tone | None = None
 
+    @property
+    def begun(self) -> int | None:
+        """Where tones began that may become a key, or are one that still sounds."""
+        return None if self._tone is None else self._tone.start
+
+    @property
+    def sounding(self) -> int | None:
+        """Where a key began that is certain and has not ended."""
+        return self._tone.start if self._tone is not None and self._is_key(self._tone) else None
+
     def push(self, start_sample: int, samples: NDArray[np.int16]) -> list[HeardKey]:
         """Add samples, int16 of shape `(n,)`; return the keys that have ended."""
         heard: list[HeardKey] = []
@@ -95,11 +105,13 @@ class DtmfDetector:
     def finish(self) -> list[HeardKey]:
         """End a tone that still sounds."""
         tone, self._tone = self._tone, None
-        if tone is None or tone.purity < _LEAST_PURE:
-            return []
-        if tone.end - tone.start < _LEAST_MS * self._rate_hz // 1_000:
+        if tone is None or not self._is_key(tone):
             return []
         return [HeardKey(_KEYS[tone.key // 4][tone.key % 4], tone.start, tone.end)]
+
+    def _is_key(self, tone: _Tone) -> bool:
+        long_enough = tone.end - tone.start >= _LEAST_MS * self._rate_hz // 1_000
+        return long_enough and tone.purity >= _LEAST_PURE
 
     def _match(
         self, windows: NDArray[np.float32]
