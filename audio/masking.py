@@ -1,11 +1,11 @@
 """What must not be kept is taken out of a call's audio before anybody else gets it.
 
 The lane stands between a source and all that is behind it, recorder and recogniser alike. While masking is
-on, every frame becomes a `masked` gap of its length at its place, on both channels; a recorder that is to leave
-out a card number must not rely on the sender to stop. Tones of keys are always taken out, whether masking is
-on or not: a frame passes at once unless a tone may have begun in it; then it waits, some 80 ms at most, until
-the tone is a key (and is masked) or is none (and passes unchanged). Which keys were pressed stays in here, in
-memory, for as long as a pattern can need it.
+on, every frame becomes a `masked` gap of its length at its place, on both channels; a recorder that is to
+leave out a card number must not rely on the sender to stop. Tones of keys are always taken out, whether
+masking is on or not: a frame passes at once unless a tone may have begun in it; then it waits, some 80 ms at
+most, until the tone is a key (and is masked) or is none (and passes unchanged). Which keys were pressed stays
+in here, in memory, for as long as a pattern can need it.
 
 Pure: samples are the only clock.
 """
