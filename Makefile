@@ -104,8 +104,14 @@ bench: dev weights ## measured figures into benchmarks/results; ARGS="latency FI
 
 # --- gate -------------------------------------------------------------------------------------------------
 
-test: dev weights web ## every test this machine can run; KOEMORI_REQUIRE_ALL=1 refuses to skip any
+# Speech models and browsers take both cores and mind the time; what needs neither is run by two processes first.
+test: dev weights web ## every test this machine can run; KOEMORI_REQUIRE_ALL=1 refuses to skip any; ARGS="FILE…"
+ifdef ARGS
 	@$(BIN)/python -m pytest -q $(ARGS)
+else
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "unit or integration"
+	@$(BIN)/python -m pytest -q -m "model or browser"
+endif
 	@npm --prefix $(WEB) run --silent test
 
 check: dev web ## style, types, import rules, front-end types
