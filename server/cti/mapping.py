@@ -22,6 +22,7 @@ MOST_EVENTS: Final = 100
 """In one request."""
 _FIELDS: Final = frozenset({"call_id", "linked_id", "leg_id", "queue", "agent_id", "from", "to", "reason"})
 _MOST_DEPTH: Final = 12
+_MOST_MS: Final = 10**15
 
 
 class EventMappingError(KoemoriError):
@@ -187,4 +188,6 @@ def _matched(field: MapperField, text: str | None) -> str | None:
 
 def _time(value: object) -> object:
     """Milliseconds since 1970 as seconds; texts are read by the schema."""
-    return value / 1000 if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(value, int) or isinstance(value, bool):
+        return value
+    return value / 1000 if abs(value) < _MOST_MS else None

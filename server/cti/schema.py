@@ -69,7 +69,10 @@ class OperationalEvent(BaseModel):
     def _not_far_ahead(cls, occurred_at: datetime) -> datetime:
         if occurred_at > datetime.now(UTC) + MAX_FUTURE:
             raise ValueError("expected a time that has come; the sender's clock is more than 5 minutes ahead")
-        return occurred_at.astimezone(UTC)
+        try:
+            return occurred_at.astimezone(UTC)
+        except OverflowError:
+            raise ValueError("expected a time that can be told in UTC") from None
 
     @field_validator("raw")
     @classmethod
