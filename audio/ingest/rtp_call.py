@@ -13,10 +13,10 @@ from datetime import UTC, datetime, timedelta
 from koemori.audio.call import CallEnded, CallStarted, Channel, ChannelRole, LegId
 from koemori.audio.frames import AudioFrame, Gap, SourceEvent, samples_to_ms
 from koemori.audio.ids import new_call_id
+from koemori.audio.ingest.rtp_facts import change_told, packets_told
 from koemori.audio.rtp.leg_types import LegEvent, MediaChanged
 from koemori.audio.rtp.legs import RtpLegs
 from koemori.audio.rtp.payload import STATIC_PAYLOAD_TYPES, PayloadType, audio_rate_hz
-from koemori.audio.signals import CallUpdated, UpdateKind
 
 _GOODBYE_US = 1_000_000
 """Packets may still come after an RTCP BYE, and another sender may follow."""
@@ -142,9 +142,12 @@ class RtpCall:
         end_sample = self._rtp.end_sample
         if reason == "idle":
             events, end_sample = self._up_to_silence(events)
+        else:
+            events = [*self._silence, *events]
         end_ms = samples_to_ms(end_sample, self.started.sample_rate_hz)
         for channel in self.started.channels:
-            events.append(self._counted(self._rtp, channel.index, end_ms))
+            counted = self._rtp.counters(channel.index)
+            events.append(packets_told(self.started.call_id, end_ms, channel.index, counted))
         return [*events, CallEnded(self.started.call_id, end_ms, reason)]
 
     def _start(self, first_us: int, now_us: int) -> CallStarted:
@@ -194,37 +197,10 @@ class RtpCall:
             if isinstance(event, MediaChanged):
                 if event.what == "ended":
                     self._gone[event.channel_index] = now_us
-                told.append(self._changed(event))
+                if self.started is not None:
+                    told.append(change_told(self.started.call_id, event))
             else:
                 if isinstance(event, AudioFrame):
                     self._heard_to = max(self._heard_to, event.end_sample)
                 told.append(event)
         return told
-
-    def _changed(self, change: MediaChanged) -> CallUpdated:
-        facts: dict[str, str | int] = {
-            "channel": change.channel_index,
-            "what": change.what,
-            "codec": change.codec,
-            "agreed": int(change.agreed),
-        }
-        return self._media(samples_to_ms(change.start_sample, change.sample_rate_hz), facts)
-
-    def _counted(self, rtp: RtpLegs, channel: int, at_ms: int) -> CallUpdated:
-        counted = rtp.counters(channel)
-        facts: dict[str, str | int] = {
-            "channel": channel,
-            "packets_expected": counted.expected,
-            "packets_received": counted.received,
-            "packets_late": counted.late,
-            "packets_lost": counted.lost,
-            "packets_duplicated": counted.duplicated,
-            "packets_unagreed": counted.unagreed,
-            "ssrc_changes": counted.ssrc_changes,
-        }
-        return self._media(at_ms, facts)
-
-    def _media(self, at_ms: int, facts: Mapping[str, str | int]) -> CallUpdated:
-        started = self.started
-        call_id = new_call_id(self._now()) if started is None else started.call_id
-        return CallUpdated(call_id, at_ms, UpdateKind.MEDIA, facts)

@@ -49,10 +49,15 @@ class RtpLegs:
         self._alignment = Alignment(self._legs, self._clock)
         cname = secrets.token_urlsafe(12)
         self._reporting = [Reporting(secrets.randbits(32), cname) for _ in channels]
+        self._early: dict[int, tuple[int, bytes]] = {}
+        """Leg → the newest RTCP that came before its first packet."""
 
     def push(self, leg: int, batch: Sequence[tuple[int, bytes]]) -> list[LegEvent]:
         """Take RTP datagrams of one leg in order of arrival, each with its arrival time; never raises."""
-        return self._legs[leg].push(batch)
+        events = self._legs[leg].push(batch)
+        if leg in self._early and self._legs[leg].senders.current is not None:
+            self.control(leg, *self._early.pop(leg))
+        return events
 
     def control(self, leg: int, arrival_us: int, datagram: bytes) -> None:
         """Take an RTCP datagram of one leg; never raises."""
@@ -61,6 +66,8 @@ class RtpLegs:
         except RtpPacketError:
             return
         receiver = self._legs[leg]
+        if receiver.last_arrival_us is None:
+            self._early[leg] = (arrival_us, datagram)
         receiver.control(compound)
         segment = receiver.senders.current
         for report in compound.sender_reports:

@@ -73,7 +73,7 @@ class SrtpSession:
 
     Attributes:
         failed: Datagrams that did not verify.
-        replayed: Datagrams that had come before, or too late to tell.
+        replayed: RTP that had come before, or too late to tell.
     """
 
     def __init__(self, received: SrtpKey, sent: SrtpKey) -> None:
@@ -94,7 +94,7 @@ class SrtpSession:
             return bytes(self._inbound.unprotect(datagram))
         except (pylibsrtp.Error, ValueError, TypeError) as error:
             replayed = "replay" in str(error) or "too old" in str(error)
-            self.replayed += replayed
+            self.replayed += replayed and not control
             self.failed += not replayed
             raise RtpPacketError("SRTP that verifies", "a replay" if replayed else "none") from None
 

@@ -13,17 +13,20 @@ from dataclasses import dataclass, field
 from koemori.audio.call import CallEnded, CallStarted
 from koemori.audio.errors import SipError
 from koemori.audio.frames import SourceEvent, samples_to_ms
+from koemori.audio.ingest.rtp_facts import change_told, packets_told
 from koemori.audio.ingest.siprec_call import agreed_types
 from koemori.audio.rtp.legs import RtpLegs
 from koemori.audio.rtp.receiver import LegEvent, MediaChanged
 from koemori.audio.rtp.sockets import RtpPort, RtpSockets
 from koemori.audio.rtp.srtp import SrtpKey, SrtpSession
-from koemori.audio.signals import CallDocument, CallUpdated, KeyPressed, UpdateKind
+from koemori.audio.signals import CallDocument, CallUpdated, KeyPressed
 from koemori.audio.sip.answer import SUITE_KEY_BYTES, LocalStream, Stream
 from koemori.audio.sip.sdp import Crypto
 
 _EARLY_PACKETS = 2_000
 """Packets of a leg that are kept before the call starts: 40 s."""
+_FORMER_US = 5_000_000
+"""How long what is on its way under a former key is still taken."""
 
 
 def now_us() -> int:
@@ -38,6 +41,29 @@ class _Leg:
     key: bytes | None = None
     early: list[tuple[int, bytes]] = field(default_factory=list)
     heard_us: int | None = None
+    former: RtpPort | None = None
+    """The port before a new key came."""
+    former_until_us: int = 0
+    replayed: int = 0
+    """Datagrams that SRTP kept back as duplicates, on ports that are closed."""
+
+    def close_former(self) -> None:
+        """Take what waits on the former port, and nothing after it."""
+        port, self.former = self.former, None
+        self._close(port)
+
+    def close(self) -> None:
+        """Take what waits on the ports, and nothing after it."""
+        self.close_former()
+        port, self.port = self.port, None
+        self._close(port)
+
+    def _close(self, port: RtpPort | None) -> None:
+        if port is None:
+            return
+        port.drain()
+        port.close()
+        self.replayed += 0 if port.srtp is None else port.srtp.replayed
 
 
 class RtpCallMedia:
@@ -96,14 +122,17 @@ class RtpCallMedia:
     def change(self, leg: int, stream: Stream) -> LocalStream:
         """Take over what a later offer says; a new key needs a new port."""
         known = self._opened[leg]
+        if known.port is not None:
+            known.port.drain()  # what has come was sent before the change
         rekeyed = known.stream.crypto != stream.crypto or known.stream.rtcp_mux != stream.rtcp_mux
         known.stream = stream
         if self._legs is not None and leg in self._channel:
             self._legs.agree(self._channel[leg], agreed_types(stream))
         if known.port is not None and not rekeyed:
             return self._local(known, known.port)
-        if known.port is not None:
-            known.port.close()
+        known.close_former()
+        # The sender goes on with its former key until our answer has come.
+        known.former, known.former_until_us = known.port, now_us() + _FORMER_US
         return self._bind(leg)
 
     def start(self, started: CallStarted, legs: Sequence[int]) -> None:
@@ -121,16 +150,16 @@ class RtpCallMedia:
 
     def hold(self, leg: int, held: bool) -> None:
         """The sender pauses or goes on."""
-        self._sockets.drain()  # what has come belongs before the change
+        port = self._opened[leg].port
+        if port is not None:
+            port.drain()  # what has come belongs before the change
         if self._legs is not None and leg in self._channel:
             change = self._legs.pause if held else self._legs.resume
             self._pass(change(self._channel[leg], now_us()))
 
     def close(self, leg: int) -> None:
         """Nothing comes on this leg any more."""
-        port, self._opened[leg].port = self._opened[leg].port, None
-        if port is not None:
-            port.close()
+        self._opened[leg].close()
 
     def tell(self, event: CallUpdated | CallDocument | KeyPressed) -> None:
         """Pass on."""
@@ -141,7 +170,6 @@ class RtpCallMedia:
         """Close the ports and end the call."""
         if self._ended:
             return
-        self._sockets.drain()  # the last packets wait in the sockets
         for leg in range(len(self._opened)):
             self.close(leg)
         if self._legs is not None and self._started is not None:
@@ -193,6 +221,9 @@ class RtpCallMedia:
 
     def tick(self, now_us: int) -> None:
         """Give up waiting for what is overdue."""
+        for known in self._opened:
+            if known.former is not None and now_us >= known.former_until_us:
+                known.close_former()
         if self._legs is not None and not self._ended:
             self._pass(self._legs.advance(now_us))
 
@@ -204,39 +235,18 @@ class RtpCallMedia:
 
     def _pass(self, events: Sequence[LegEvent]) -> None:
         for event in events:
-            if isinstance(event, MediaChanged):
-                self._tell_change(event)
-            else:
+            if not isinstance(event, MediaChanged):
                 self._queue.put_nowait(event)
-
-    def _tell_change(self, change: MediaChanged) -> None:
-        facts: dict[str, str | int] = {
-            "channel": change.channel_index,
-            "what": change.what,
-            "codec": change.codec,
-            "agreed": int(change.agreed),
-        }
-        at_ms = samples_to_ms(change.start_sample, change.sample_rate_hz)
-        if self._started is not None:
-            self._queue.put_nowait(CallUpdated(self._started.call_id, at_ms, UpdateKind.MEDIA, facts))
+            elif self._started is not None:
+                self._queue.put_nowait(change_told(self._started.call_id, event))
 
     def _tell_counts(self, legs: RtpLegs, started: CallStarted) -> None:
         """Packets of each leg, at the end."""
         at_ms = samples_to_ms(legs.end_sample, started.sample_rate_hz)
-        for index in range(len(started.channels)):
-            counted = legs.counters(index)
-            facts: dict[str, str | int] = {
-                "channel": index,
-                "packets_expected": counted.expected,
-                "packets_received": counted.received,
-                "packets_late": counted.late,
-                "packets_lost": counted.lost,
-                "packets_duplicated": counted.duplicated,
-                "packets_unagreed": counted.unagreed,
-                "packets_withheld": counted.withheld,
-                "ssrc_changes": counted.ssrc_changes,
-            }
-            self._queue.put_nowait(CallUpdated(started.call_id, at_ms, UpdateKind.MEDIA, facts))
+        for index, leg in enumerate(self._order):
+            replayed = self._opened[leg].replayed
+            told = packets_told(started.call_id, at_ms, index, legs.counters(index), replayed=replayed)
+            self._queue.put_nowait(told)
 
     def _bind(self, leg: int) -> LocalStream:
         known = self._opened[leg]

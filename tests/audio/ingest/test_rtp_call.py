@@ -132,3 +132,18 @@ def test_packets_are_accounted_for_at_the_end() -> None:
     assert updates[-1].facts["packets_lost"] == 0
     assert line.call.end("again", line.now_us) == []
     assert line.call.packets(0, [(line.now_us, packet(0, 500))], line.now_us) == []
+
+
+@pytest.mark.parametrize("goodbye", [True, False])
+def test_silence_before_an_end_that_is_told_belongs_to_the_call(goodbye: bool) -> None:
+    line = Line(*SIDES, silence_s=20)
+    line.run(2, 0, 1)
+    line.run(6)
+    if goodbye:
+        line.goodbye(0)
+        line.goodbye(1)
+        line.run(2)
+    else:
+        line.events += line.call.end("stop", line.now_us)
+    assert line.end().reason == ("completed" if goodbye else "stop")
+    assert set(line.covered().values()) == {line.end().end_ms * 8}

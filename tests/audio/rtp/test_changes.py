@@ -104,3 +104,13 @@ def test_the_rate_of_a_call_follows_from_what_was_agreed() -> None:
     assert can_decode(OPUS)
     assert not can_decode(PayloadType(18, "G729", 8_000))
     assert not can_decode(PayloadType(101, "TELEPHONE-EVENT", 8_000))
+
+
+def test_a_sender_report_before_the_first_packet_is_kept_for_it() -> None:
+    report = struct.pack("!BBHIQIII", 0x80, 200, 6, 3, 0x1234_5678_9ABC_DEF0, 0, 0, 0)
+    legs = new_legs(1)
+    legs.control(0, START_US - 50_000, report)
+    legs.push(0, sent(SPOKEN[:10], 0))
+    owed = legs.report(0, START_US + 1_000_000)
+    assert owed is not None
+    assert struct.unpack_from("!I", owed, 24)[0] == 0x5678_9ABC
