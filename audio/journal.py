@@ -71,6 +71,8 @@ class JournalMetrics:
     syncs: int
     sync_ms: tuple[float, ...]
     """The latest sync times, oldest first, at most 1024."""
+    ages_ms: tuple[float, ...]
+    """How old the oldest record was as each of the latest 4096 syncs made it durable, oldest sync first."""
     write_failures: int
     overflow_samples: int
     open_calls: int
@@ -229,6 +231,7 @@ class Journal:
             records_written=self._writer.records_written,
             syncs=self._writer.syncs,
             sync_ms=tuple(self._writer.sync_ms),
+            ages_ms=tuple(self._writer.ages_ms),
             write_failures=self._writer.failures,
             overflow_samples=self._overflow_samples,
             open_calls=len(self._calls),

@@ -32,6 +32,7 @@ from koemori.audio.journal_reader import JournalScan
 
 _BATCH_RECORDS = 256
 _IDLE_FILE_BYTES = 16_384
+_KEPT_AGES = 4096
 LOSS_BOUND_MS = 250
 """What may be lost at most when the process or the machine dies."""
 _SLOW_ALARM_EVERY_NS = 10_000_000_000
@@ -76,6 +77,7 @@ class SegmentWriter:
         self.syncs = 0
         self.failures = 0
         self.sync_ms: deque[float] = deque(maxlen=1024)
+        self.ages_ms: deque[float] = deque(maxlen=_KEPT_AGES)
         self._number = max(segment_numbers(directory), default=0)
         self._file: SegmentFile | None = None
         self._position = 0
@@ -188,10 +190,11 @@ class SegmentWriter:
     def _watch_age(self) -> None:
         """Tell when the promise of at most 250 ms would have been broken by a loss of power just now."""
         now_ns = time.monotonic_ns()
-        age_ms = (now_ns - self.oldest_ns) // 1_000_000 if self.oldest_ns else 0
+        age_ms = (now_ns - self.oldest_ns) / 1_000_000 if self.oldest_ns else 0.0
+        self.ages_ms.append(age_ms)
         if age_ms > LOSS_BOUND_MS and now_ns >= self._quiet_until_ns:
             self._quiet_until_ns = now_ns + _SLOW_ALARM_EVERY_NS
-            self._alarm("journal-slow", {"age_ms": age_ms, "sync_ms": int(self.sync_ms[-1])})
+            self._alarm("journal-slow", {"age_ms": int(age_ms), "sync_ms": int(self.sync_ms[-1])})
 
     def _settle(self) -> None:
         path = segment_path(self._directory, self._number)

@@ -31,6 +31,7 @@ from koemori.server.calls.callers import in_database
 from koemori.server.calls.live import LiveCalls
 from koemori.server.calls.pipeline import Pipeline
 from koemori.server.calls.ports import CallPorts
+from koemori.server.calls.recording_pipeline import RecordingPipeline
 from koemori.server.calls.session import SessionLimits
 from koemori.server.capture import sockets, whip_routes
 from koemori.server.capture.trunks import Trunks
@@ -74,10 +75,20 @@ class OpenPipeline(Protocol):
 PipelineOpener = Callable[[Settings, Metrics], Awaitable[OpenPipeline]]
 
 
+async def open_as_set(settings: Settings, metrics: Metrics) -> OpenPipeline:
+    """The pipeline that the settings ask for: with models, or for recording alone.
+
+    Raises:
+        KoemoriError: As the `open` of each says.
+    """
+    kind = Pipeline if settings.assist.enabled else RecordingPipeline
+    return await kind.open(settings, metrics)
+
+
 def create_app(
     settings: Settings,
     *,
-    open_pipeline: PipelineOpener = Pipeline.open,
+    open_pipeline: PipelineOpener = open_as_set,
     passwords: Passwords | None = None,
 ) -> FastAPI:
     """The service as an ASGI application; it starts and stops with the application's lifespan.
@@ -106,7 +117,7 @@ def create_app(
 async def running(
     settings: Settings,
     origins: Origins,
-    open_pipeline: PipelineOpener = Pipeline.open,
+    open_pipeline: PipelineOpener = open_as_set,
     passwords: Passwords | None = None,
 ) -> AsyncIterator[Services]:
     """The service's parts, from start to stop; raises what `create_app` says of the start."""

@@ -126,6 +126,8 @@ class ThirdOpinionSettings(Section):
 class AssistSettings(Section):
     """Playbooks and their language."""
 
+    enabled: bool = True
+    """False: calls are recorded only; no model is loaded, and nobody listens."""
     playbook_dir: Path | None = None
     """A whole playbook, used instead of the built-in one; None uses that."""
     locale: Literal["ja", "en"] = "ja"

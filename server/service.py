@@ -7,10 +7,11 @@ import errno
 import gc
 import logging
 import os
+import resource
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,6 +84,7 @@ def serve_until_stopped(settings: Settings) -> bool:
         KoemoriError: The application could not start.
     """
     configure_logging(settings.logging)
+    allow_many_files()
     listener = bind(settings.server.host, settings.server.port)
     try:
         return asyncio.run(run_service(settings, listener, set_aside_what_stays))
@@ -90,7 +92,15 @@ def serve_until_stopped(settings: Settings) -> bool:
         listener.close()
 
 
-def set_aside_what_stays(_running: RunningService) -> None:
+def allow_many_files() -> None:
+    """Raise this process's limit of open files as far as it may be: two legs of RTP have four sockets."""
+    limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most == resource.RLIM_INFINITY or most > limit:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def set_aside_what_stays(_running: RunningService | None = None) -> None:
     """Keep the garbage collector from all that the start made; it lasts as long as the process.
 
     Modules, models and playbook are so many objects that going through them holds up every call for a quarter

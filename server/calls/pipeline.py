@@ -63,14 +63,13 @@ class Pipeline:
             SettingsError: A file with a key cannot be read.
         """
         from koemori.models.vad_batcher import VadBatcher
-        from koemori.server.archive.recover import JOURNAL_DIRECTORY
         from koemori.server.archive.store import LocalRecordingStore
         from koemori.server.calls.third_opinion import open_adviser
 
         playbooks = Playbooks(settings.assist.playbook_dir)
         playbook = await asyncio.to_thread(playbooks.get, settings.assist.locale)
         prompts = await asyncio.to_thread(prompts_for, settings)
-        journal = _open_journal(settings.archive.directory / JOURNAL_DIRECTORY, metrics)
+        journal = open_journal(settings.archive.directory, metrics)
         async with AsyncExitStack() as on_failure:
             on_failure.push_async_callback(asyncio.to_thread, journal.close)
             pool = await open_recogniser(settings, progress)
@@ -125,10 +124,18 @@ def listener_for(
     return CallListener(started.channels, vad, pool, config)
 
 
-def _open_journal(directory: Path, metrics: Metrics) -> Journal:
-    from koemori.audio.journal import Journal
+def open_journal(archive: Path, metrics: Metrics) -> Journal:
+    """The journal of an archive; what it says of itself is counted.
 
-    journal = Journal(directory, on_alarm=lambda alarm: metrics.journal_alarms.labels(alarm.code).inc())
+    Raises:
+        JournalError: Another process records into this archive, or the disk refuses.
+    """
+    from koemori.audio.journal import Journal
+    from koemori.server.archive.recover import JOURNAL_DIRECTORY
+
+    journal = Journal(
+        archive / JOURNAL_DIRECTORY, on_alarm=lambda alarm: metrics.journal_alarms.labels(alarm.code).inc()
+    )
     metrics.journal_age.set_function(lambda: journal.metrics().age_ms / 1000)
     return journal
 

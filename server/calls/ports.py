@@ -172,6 +172,7 @@ class CallPorts:
         make_engine: An engine; may raise, as above.
         look_up: Earlier calls of a person.
         adviser: Who is asked about doubtful utterances; None asks nobody.
+        assisted: False where calls are recorded only; neither listener nor engine is made.
     """
 
     open_recorder: Callable[[CallStarted], Recorder]
@@ -181,3 +182,4 @@ class CallPorts:
     make_engine: Callable[[CallFacts], Engine]
     look_up: LookUp = nobody
     adviser: Adviser | None = None
+    assisted: bool = True

@@ -27,6 +27,7 @@ from koemori.server.calls.assist_lane import AssistLane
 from koemori.server.calls.emitter import Emitter
 from koemori.server.calls.known import KnownOfCall
 from koemori.server.calls.ports import CallPorts, CallSource, Pace, Recorder, StoppableSource
+from koemori.server.calls.recorded_only import RecordedOnly
 from koemori.server.calls.sealed import ledger_of, recording_of, unsealed_ledger
 from koemori.server.telemetry import Metrics
 from koemori.server.wire import CallEndedEvent
@@ -41,6 +42,7 @@ logger = logging.getLogger(__name__)
 _JOURNAL_S = 30.0
 _SETTLE_S = 10.0
 _STOP_S = 1.0
+Lane = AssistLane | RecordedOnly
 
 
 class SourceProtocolError(KoemoriError):
@@ -68,7 +70,7 @@ class _Telling:
     known: KnownOfCall
     recorder: Recorder
     emitter: Emitter
-    lane: AssistLane
+    lane: Lane
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
 
@@ -92,7 +94,7 @@ class CallSession:
     started: CallStarted | None = None
     _stop: asyncio.Future[str] | None = None
     _stop_early: str | None = None
-    _lane: AssistLane | None = None
+    _lane: Lane | None = None
     _telling: _Telling | None = None
     _ends: dict[int, int] = field(default_factory=dict)
     """End sample per channel index."""
@@ -116,9 +118,7 @@ class CallSession:
         await self.sink.call_started(started)
         emitter = Emitter(started, self.sink, self.metrics, live=self.pace is Pace.LIVE)
         await emitter.started()
-        facts = _facts(started, self.limits.locale)
-        lane = AssistLane(started, self.ports, emitter, self.metrics, self.pace, self.limits.queue_ms, facts)
-        self._lane = lane
+        self._lane = lane = self._make_lane(started, emitter)
         self._telling = _Telling(KnownOfCall.of(started), recorder, emitter, lane)
         self.metrics.calls_live.inc()
         lane_task = asyncio.create_task(lane.run(), name=f"assist-{started.call_id}")
@@ -129,6 +129,12 @@ class CallSession:
             self._lane = None
             lane_task.cancel()
             self.metrics.calls_live.dec()
+
+    def _make_lane(self, started: CallStarted, emitter: Emitter) -> Lane:
+        if not self.ports.assisted:
+            return RecordedOnly(started, emitter)
+        facts = _facts(started, self.limits.locale)
+        return AssistLane(started, self.ports, emitter, self.metrics, self.pace, self.limits.queue_ms, facts)
 
     async def edit(self, values: Mapping[str, str]) -> bool:
         """The agent changed fields of the case; False when the call is not (or no longer) live."""
@@ -190,7 +196,7 @@ class CallSession:
         events: AsyncIterator[SourceEvent],
         recorder: Recorder,
         emitter: Emitter,
-        lane: AssistLane,
+        lane: Lane,
     ) -> CallEnded:
         reader = asyncio.create_task(self._read(events, recorder, emitter, lane), name="call-reader")
         stop = self._stop
@@ -210,7 +216,7 @@ class CallSession:
             await asyncio.wait({reader})
 
     async def _read(
-        self, events: AsyncIterator[SourceEvent], recorder: Recorder, emitter: Emitter, lane: AssistLane
+        self, events: AsyncIterator[SourceEvent], recorder: Recorder, emitter: Emitter, lane: Lane
     ) -> CallEnded:
         """Record until the source ends, in whatever way; never raises but for cancellation."""
         call_id = CallId("") if self.started is None else self.started.call_id
@@ -253,7 +259,7 @@ class CallSession:
         ended: CallEnded,
         recorder: Recorder,
         emitter: Emitter,
-        lane: AssistLane,
+        lane: Lane,
         lane_task: asyncio.Task[None],
     ) -> CallEndedEvent:
         """Seal while the last words are being heard; then say how it ended."""

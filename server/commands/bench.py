@@ -97,6 +97,29 @@ def capacity(
 
 
 @app.command()
+def capture(
+    calls: Annotated[str, typer.Option(help="Numbers of calls at once, with commas.")] = "10,50,100,250",
+    seconds: Annotated[float, typer.Option(min=2, max=3600, help="Length of each call.")] = 300.0,
+    calls_per_s: Annotated[
+        float, typer.Option(min=0.1, max=100, help="How fast calls begin and end.")
+    ] = 10.0,
+    scratch: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the recordings, deleted afterwards; else for temporary files."),
+    ] = None,
+    out: OutOption = None,
+) -> int:
+    """Record many SIPREC calls with recognition off and compare what is sealed with what was sent."""
+    counts = parse_counts(calls)
+    from koemori.server.bench.capture import CapturePlan, measure
+    from koemori.server.bench.environment import environment
+
+    facts = environment()
+    plan = CapturePlan(seconds, calls_per_s, scratch=scratch)
+    return _write("capture", {**facts, **asyncio.run(measure(counts, plan, _tell))}, out)
+
+
+@app.command()
 def accuracy(
     places: Annotated[
         list[Path], typer.Argument(help="Calls with scripts beside them, or a folder like benchmarks/corpus.")
