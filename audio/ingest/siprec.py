@@ -12,7 +12,8 @@ from datetime import datetime
 from koemori.audio.errors import SipError
 from koemori.audio.ids import new_call_id
 from koemori.audio.ingest.siprec_call import CallMedia, CallPolicy, RecordedCall
-from koemori.audio.ingest.siprec_session import RecordingSession, SiprecLimits
+from koemori.audio.ingest.siprec_host import SiprecLimits
+from koemori.audio.ingest.siprec_session import RecordingSession
 from koemori.audio.sip.answer import AnswerPolicy
 from koemori.audio.sip.dialog import Answer, Dialog
 from koemori.audio.sip.flow import Flow, Send
@@ -62,7 +63,11 @@ class SiprecServer:
         session = RecordingSession(self, dialog, now_s, now_s)
         self._sessions.append(session)
         dialog.user = session
-        return session.invited(request, now_s)
+        try:
+            return session.invited(request, now_s)
+        except BaseException:
+            self.session_over(session, "refused")  # again, where the session has done so itself
+            raise
 
     def advance(self, agent: UserAgentServer, now_s: float) -> list[Send]:
         """Start what has waited, end what is silent, ask for metadata that is missing."""

@@ -233,10 +233,14 @@ class RecordedCall:
         return True
 
     def end(self, reason: str) -> None:
-        """End the call, however far it has come."""
-        if not self.ended:
-            self.ended = True
-            self.media.end(reason)
+        """End the call, however far it has come; what was heard while it waited to start is one, too."""
+        if self.ended:
+            return
+        heard = (self.media.idle_s(leg) for leg, each in enumerate(self.legs) if not each.stream.held)
+        if self.started is None and any(idle_s is not None for idle_s in heard):
+            self._start()
+        self.ended = True
+        self.media.end(reason)
 
     def _start(self) -> None:
         self._parties = self._known_parties()

@@ -12,13 +12,12 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from koemori.audio.errors import KoemoriError, SipError
 from koemori.audio.ingest.siprec_call import RecordedCall
+from koemori.audio.ingest.siprec_host import SessionHost
 from koemori.audio.ingest.siprec_sides import CallSide, call_side
 from koemori.audio.sip.answer import (
-    AnswerPolicy,
     LocalStream,
     OfferPlan,
     Stream,
@@ -41,64 +40,6 @@ _HELD_MS = re.compile(r"Duration\s*=\s*([0-9]{1,5})", re.IGNORECASE)
 _PARTICIPANT_HEADER = "X-Cisco-Recording-Participant"
 _MAX_CALLS = 4
 """Calls of one session: the first, and those of who joined later."""
-
-
-@dataclass(frozen=True, slots=True)
-class SiprecLimits:
-    """When a session is over that nobody ends.
-
-    Attributes:
-        max_calls: More sessions are refused with 503, so that the sender takes its next recorder.
-        silence_s: Without a packet though none is held, the session is ended.
-        lost_signalling_s: The same once the sender's connection is gone.
-        held_s: A session that is held for longer is ended.
-        problem_after_s: A leg without any packet for this long is reported.
-    """
-
-    max_calls: int = 200
-    silence_s: float = 60.0
-    lost_signalling_s: float = 10.0
-    held_s: float = 4 * 3600.0
-    problem_after_s: float = 10.0
-
-
-class SessionHost(Protocol):
-    """What a session needs of its server."""
-
-    @property
-    def answers(self) -> AnswerPolicy:
-        """What is taken of an offer."""
-        ...
-
-    @property
-    def media_host(self) -> str:
-        """The address that media is to be sent to."""
-        ...
-
-    @property
-    def limits(self) -> SiprecLimits:
-        """See `SiprecLimits`."""
-        ...
-
-    def new_call(self) -> RecordedCall:
-        """A call with nothing in it."""
-        ...
-
-    def waiting_side(self, conversation: str) -> RecordedCall | None:
-        """The call that waits for the other side of this conversation; it then waits no more."""
-        ...
-
-    def wait_for_side(self, conversation: str, call: RecordedCall) -> None:
-        """Let a call wait for its other side."""
-        ...
-
-    def problem(self, code: str) -> None:
-        """Count something that is wrong with calls."""
-        ...
-
-    def session_over(self, session: RecordingSession, reason: str) -> None:
-        """A session is over."""
-        ...
 
 
 @dataclass(slots=True, eq=False)
@@ -144,24 +85,39 @@ class RecordingSession:
             raise SipError(503, "a free port and keys that can be used", error.code) from error
 
     def changed(self, request: Request, now_s: float) -> Answer:
-        """Take a re-INVITE or an UPDATE: media, metadata, both, or neither."""
+        """Take a re-INVITE or an UPDATE: media, metadata, both, or neither.
+
+        Raises:
+            SipError: It is refused.
+        """
         parts = _parts(request)
         metadata = self._metadata(parts)
         offer = find_sdp(parts)
         self.flow_lost, self.heard_at_s = False, now_s
         answer = Answer()
         if offer is not None:
-            answer = self._reoffered(offer, metadata, now_s)
+            try:
+                answer = self._reoffered(offer, metadata, now_s)
+            except SipError:
+                raise
+            except KoemoriError as error:
+                raise SipError(503, "a free port and keys that can be used", error.code) from error
         elif request.method == "INVITE" and self._answer is not None:
             answer = Answer(print_sdp(self._answer))  # it asks for an offer: what holds already
         self._learn(parts, metadata, now_s)
         return answer
 
     def acknowledged(self, request: Request, now_s: float) -> None:
-        """The ACK; brings the answer where the offer was ours."""
+        """The ACK; brings the answer where the offer was ours.
+
+        Raises:
+            SipError: The answer is missing or cannot be used.
+        """
         text = find_sdp(_parts(request))
-        if self._offered is None or text is None:
+        if self._offered is None:
             return
+        if text is None:
+            raise SipError(400, "an answer to our offer", "none")
         self._offered = None
         plan = plan_answer(parse_sdp(text), self.server.answers)
         call, leg = self._places[0]
@@ -173,6 +129,7 @@ class RecordingSession:
     def informed(self, request: Request, now_s: float) -> None:
         """An INFO: keys, or metadata."""
         parts = _parts(request, strict=False)
+        self.flow_lost = False
         for part in parts:
             if part.media_type in ("application/dtmf-relay", "application/dtmf"):
                 text = part.content[:256].decode("ascii", "replace")
@@ -217,9 +174,12 @@ class RecordingSession:
             if missing:
                 self.server.problem("no-media" if missing == len(idle) else "one-way")
         silence_s = now_s - self.heard_at_s
-        if self.flow_lost and silence_s > min(limits.lost_signalling_s, limits.silence_s):
+        longest_s, lost_s = limits.silence_s, limits.lost_signalling_s
+        if held:
+            longest_s, lost_s = limits.held_s, limits.held_lost_s
+        if self.flow_lost and silence_s > min(lost_s, longest_s):
             return "signalling-lost"
-        if silence_s > (limits.held_s if held else limits.silence_s):
+        if silence_s > longest_s:
             return "held-too-long" if held else "silence"
         return None
 

@@ -124,8 +124,7 @@ class UserAgentServer:
 
     def _request(self, request: Request, flow: Flow, now_s: float) -> list[Send]:
         if request.method == "ACK":
-            self._acknowledged(request, now_s)
-            return []
+            return self._acknowledged(request, now_s)
         known = self._servers.find(request)
         if known is not None:
             return [] if known.answer is None else [known.answer]
@@ -198,7 +197,9 @@ class UserAgentServer:
         request = transaction.request
         rows: list[tuple[str, str]] = [("Contact", dialog.contact), ("Allow", ", ".join(ALLOW))]
         rows += [("Supported", ", ".join(SUPPORTED)), ("Accept", "application/sdp, application/rs-metadata")]
-        dialog.timer = agree_timer(request.headers) if timed else dialog.timer
+        if timed or (dialog.timer is not None and not dialog.timer.ours):
+            # A refresh that names no interval ends the timer (RFC 4028 §9): silence then ends the call.
+            dialog.timer = agree_timer(request.headers)
         if timed and dialog.timer is not None:
             rows.append(dialog.timer.header)
             if not dialog.timer.ours:
@@ -208,6 +209,9 @@ class UserAgentServer:
         if answer.body:
             rows.append(("Content-Type", answer.media_type))
         if request.method == "INVITE":
+            if dialog.pending is not None:
+                # Whoever sends the next INVITE has our answer to the last; its ACK was overtaken or lost.
+                self._servers.acknowledge(dialog.pending)
             dialog.pending = transaction
             transaction.unacknowledged = lambda late_s: self.hang_up(dialog, "no-ack", late_s)
         return self._respond(transaction, 200, rows, now_s, dialog, answer.body)
@@ -242,25 +246,27 @@ class UserAgentServer:
             raise SipError(481, "a request to cancel", "none")
         return self._respond(transaction, 200, (), now_s)
 
-    def _acknowledged(self, request: Request, now_s: float) -> None:
+    def _acknowledged(self, request: Request, now_s: float) -> list[Send]:
         same = self._servers.find(request)
         if same is not None and same.status >= 300:
             self._servers.acknowledge(same)
-            return
+            return []
         dialog = self._dialogs.get(key_of(request))
         if dialog is None or dialog.pending is None or dialog.user is None:
-            return
+            return []
         if (
             parse_cseq(request.headers.get("CSeq"))[0]
             != parse_cseq(dialog.pending.request.headers.get("CSeq"))[0]
         ):
-            return
+            return []
         self._servers.acknowledge(dialog.pending)
         dialog.pending = None
         try:
             dialog.user.acknowledged(request, now_s)
         except SipError as error:
             self.refused(f"status-{error.status}")
+            return self.hang_up(dialog, "answer-refused", now_s)
+        return []
 
     def _timer_due(self, dialog: Dialog, now_s: float) -> list[Send]:
         timer = dialog.timer

@@ -14,7 +14,7 @@ from koemori.audio.call import ChannelRole
 from koemori.audio.errors import KoemoriError
 from koemori.audio.ingest.siprec import SiprecServer
 from koemori.audio.ingest.siprec_call import CallPolicy
-from koemori.audio.ingest.siprec_session import SiprecLimits
+from koemori.audio.ingest.siprec_host import SiprecLimits
 from koemori.audio.rtp.sockets import RtpSockets
 from koemori.audio.sip.answer import AnswerPolicy
 from koemori.audio.sip.digest import DigestGuard
@@ -24,7 +24,7 @@ from koemori.audio.sip.message import Message
 from koemori.audio.sip.uas import UserAgentServer
 from koemori.server.capture.siprec_media import RtpCallMedia
 from koemori.server.capture.siprec_settings import SiprecTrunk
-from koemori.server.capture.siprec_transport import SipListenError, SipSockets, SourceBudget
+from koemori.server.capture.siprec_transport import SipListenError, SipSockets, SourceBudget, refusal_of
 from koemori.server.capture.trunk import TrunkContext, TrunkListener
 
 logger = logging.getLogger(__name__)
@@ -129,7 +129,7 @@ class SiprecListener:
         except Exception as error:  # one message must not cost the connection of all the others
             self._context.refuse("internal")
             logger.error("SIP message failed", extra={"trunk": self._context.name}, exc_info=error)
-            return []
+            return refusal_of(message, flow, 500)
 
     async def _run_clock(self) -> None:
         ticks = 0

@@ -24,6 +24,7 @@ _SOURCES = 1_000
 _CONNECTIONS = 500
 _CONNECTIONS_PER_SOURCE = 50
 _HALF_MESSAGE_S = 10.0
+_HANDSHAKE_S = 5.0
 _MOST_UNSENT_BYTES = 1_048_576
 
 
@@ -101,7 +102,13 @@ class SipSockets:
             else:
                 name = transport.upper()
                 server = await loop.create_server(
-                    lambda: _Connection(self, name), host, port, ssl=tls, backlog=128
+                    lambda: _Connection(self, name),
+                    host,
+                    port,
+                    ssl=tls,
+                    backlog=128,
+                    # Until then nobody has looked whether this peer may connect at all.
+                    ssl_handshake_timeout=None if tls is None else _HANDSHAKE_S,
                 )
                 self._servers.append(server)
         except OSError as error:
@@ -145,7 +152,7 @@ class SipSockets:
         except CutOffError as error:
             self.refuse("cut-off")
             if not _enough(error.message):
-                self.send(_refused(error.message, flow, 400))
+                self.send(refusal_of(error.message, flow, 400))
                 return
             message = error.message  # only the end of the metadata is missing: the audio must not be
         except SipError as error:
@@ -219,7 +226,7 @@ class _Connection(asyncio.Protocol):
         for item in items:
             self._take(item, self._flow)
         self._slow_down()
-        self._watch()
+        self._watch(progress=bool(items))
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._waiting is not None:
@@ -247,7 +254,7 @@ class _Connection(asyncio.Protocol):
             self.write(b"\r\n")
         elif isinstance(item, TooLong):
             self._sockets.refuse("too-large")
-            self._sockets.send(_refused(item.head, flow, 413))
+            self._sockets.send(refusal_of(item.head, flow, 413))
             self.close()
         else:
             self._sockets.send(self._sockets.taken(item, flow))
@@ -265,13 +272,12 @@ class _Connection(asyncio.Protocol):
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
 
-    def _watch(self) -> None:
+    def _watch(self, *, progress: bool) -> None:
         """Give a message that has begun some seconds to come whole."""
-        if self._framer.idle:
-            if self._waiting is not None:
-                self._waiting.cancel()
-                self._waiting = None
-        elif self._waiting is None:
+        if self._waiting is not None and (progress or self._framer.idle):
+            self._waiting.cancel()
+            self._waiting = None
+        if not self._framer.idle and self._waiting is None:
             self._waiting = asyncio.get_running_loop().call_later(_HALF_MESSAGE_S, self.close)
 
 
@@ -284,7 +290,8 @@ def _enough(message: Message) -> bool:
     return any(part.media_type == SDP for part in parts[:-1])
 
 
-def _refused(message: Message, flow: Flow, status: int) -> list[Send]:
+def refusal_of(message: Message, flow: Flow, status: int) -> list[Send]:
+    """An answer to a request that no transaction was made of; none to anything else."""
     if not isinstance(message, Request) or message.method == "ACK":
         return []
     try:

@@ -11,7 +11,7 @@ from koemori.audio.call import CallStarted
 from koemori.audio.errors import MediaPortError
 from koemori.audio.ingest.siprec import SiprecServer
 from koemori.audio.ingest.siprec_call import CallPolicy
-from koemori.audio.ingest.siprec_session import SiprecLimits
+from koemori.audio.ingest.siprec_host import SiprecLimits
 from koemori.audio.signals import CallDocument, CallUpdated, KeyPressed
 from koemori.audio.sip.answer import AnswerPolicy, LocalStream, Stream
 from koemori.audio.sip.flow import Flow, Send

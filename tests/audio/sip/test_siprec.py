@@ -2,7 +2,7 @@
 
 import pytest
 from koemori.audio.call import ChannelRole
-from koemori.audio.ingest.siprec_session import SiprecLimits
+from koemori.audio.ingest.siprec_host import SiprecLimits
 from koemori.audio.signals import KeyPressed, UpdateKind
 from koemori.audio.sip.flow import Flow
 from koemori.audio.sip.message import Request

@@ -99,6 +99,31 @@ async def test_a_fast_stream_is_read_more_slowly_and_nothing_of_it_is_dropped() 
         assert [flow.transport for flow in gone] == ["TCP"]
 
 
+async def test_a_stream_whose_reads_end_within_messages_lives_as_long_as_messages_come(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("koemori.server.capture.siprec_transport._HALF_MESSAGE_S", 0.3)
+    async with listening("tcp") as (port, _, _), connected(port) as (reader, writer):
+        writer.write(OPTIONS[:20])
+        for _ in range(8):
+            await asyncio.sleep(0.1)
+            writer.write(OPTIONS[20:] + OPTIONS[:20])
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"SIP/2.0 200 ")
+        assert await _rest(reader) == b""  # half a message, and then nothing more
+
+
+async def test_a_peer_that_does_not_finish_the_handshake_is_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("koemori.server.capture.siprec_transport._HANDSHAKE_S", 0.2)
+    signed(tmp_path)
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    async with listening("tls", tls=server) as (port, _, _), connected(port) as (reader, _):
+        async with asyncio.timeout(5):
+            assert await _rest(reader) == b""
+
+
 def signed(folder: Path) -> None:
     """A certificate of its own authority, for server and client alike."""
     command = [program("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
