@@ -20,6 +20,7 @@ from koemori.server.api import (
     session,
     softphones,
     trunk_calls,
+    trunks,
     wallboard,
 )
 from koemori.server.api.dependencies import CallRequires, RecordingRequires, Requires
@@ -63,6 +64,7 @@ def build() -> APIRouter:
         softphones,
         events,
         trunk_calls,
+        trunks,
         health,
     )
     for module in modules:

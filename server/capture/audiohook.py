@@ -34,6 +34,7 @@ from koemori.server.config import SettingsError, read_secret
 from starlette.websockets import WebSocket
 
 logger = logging.getLogger(__name__)
+_AT_ANOTHER_TIME = ("expired", "future")
 _REFUSAL_S = 0.5
 _GOODBYE_S = 5.0
 
@@ -117,7 +118,7 @@ class AudioHookListener:
         except SignatureError as error:
             extra = {"trunk": self._context.name, "reason": error.reason}
             logger.warning("an AudioHook request was not signed as it should be", extra=extra)
-            return error.code
+            return "clock-skew" if error.reason in _AT_ANOTHER_TIME else error.code
         return None if self._nonces.use(nonce, time.monotonic()) else "replayed"
 
 

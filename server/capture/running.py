@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Collection
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from koemori.audio.call import CallStarted
@@ -13,7 +13,8 @@ from koemori.audio.frames import AudioFrame, SourceEvent
 from koemori.server.calls.live import NoNewCallsError
 from koemori.server.calls.ports import CallSource, StoppableSource
 from koemori.server.calls.session import SourceProtocolError
-from koemori.server.capture.trunk import TrunkContext, TrunkStatus
+from koemori.server.capture.call_watch import CallWatch
+from koemori.server.capture.trunk import TrunkContext
 from koemori.server.wire import CallEndedEvent
 
 logger = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ async def run_call(context: TrunkContext, source: CallSource) -> CallEndedEvent 
     """Run a call to its sealed end; None when it never began, which is counted and told in the log."""
     context.status.calls_live += 1
     try:
-        return await context.live.run(_Observed(source, context.status))
+        return await context.live.run(observed(context, source))
     except SourceProtocolError:
         context.refuse(NO_CALL)
     except NoNewCallsError as error:
@@ -37,21 +38,38 @@ async def run_call(context: TrunkContext, source: CallSource) -> CallEndedEvent 
     return None
 
 
+def observed(context: TrunkContext, source: CallSource, told: Collection[str] = ()) -> CallSource:
+    """A source whose start, audio and faults are noted in the trunk's standing as they pass.
+
+    Args:
+        context: The trunk's.
+        source: Of the call.
+        told: Problems that the kind of trunk counts by itself.
+    """
+    return _Observed(source, context, frozenset(told))
+
+
 @dataclass(frozen=True, slots=True)
 class _Observed:
-    """A source whose start and audio are noted in the trunk's standing as they pass."""
-
     source: CallSource
-    status: TrunkStatus
+    context: TrunkContext
+    told: frozenset[str]
+    watch: CallWatch = field(default_factory=CallWatch)
 
     async def events(self) -> AsyncIterator[SourceEvent]:
-        async for event in self.source.events():
-            if isinstance(event, AudioFrame):
-                self.status.last_media_at = datetime.now(UTC)
-            elif isinstance(event, CallStarted):
-                self.status.calls_taken += 1
-                self.status.last_call_at = datetime.now(UTC)
-            yield event
+        status = self.context.status
+        try:
+            async for event in self.source.events():
+                if isinstance(event, AudioFrame):
+                    status.last_media_at = datetime.now(UTC)
+                elif isinstance(event, CallStarted):
+                    status.calls_taken += 1
+                    status.last_call_at = datetime.now(UTC)
+                self.watch.push(event)
+                yield event
+        finally:
+            for code in self.watch.problems - self.told:
+                self.context.problem(code)
 
     def stop(self, reason: str) -> None:
         if isinstance(self.source, StoppableSource):

@@ -22,6 +22,7 @@ from koemori.audio.sip.flow import Flow, Send
 from koemori.audio.sip.mapping import RolePolicy
 from koemori.audio.sip.message import Message
 from koemori.audio.sip.uas import UserAgentServer
+from koemori.server.capture.running import observed
 from koemori.server.capture.siprec_media import RtpCallMedia
 from koemori.server.capture.siprec_settings import SiprecTrunk
 from koemori.server.capture.siprec_transport import SipListenError, SipSockets, SourceBudget, refusal_of
@@ -33,6 +34,8 @@ _TICK_S = 0.1
 _WATCH_EVERY = 3
 _GOODBYE_S = 1.0
 _GOODBYE_LOOKS = 50
+_TOLD = ("no-media", "one-way")
+"""Problems that the recording server finds by itself, while calls go on."""
 
 
 class DigestFileError(KoemoriError):
@@ -67,7 +70,7 @@ class SiprecListener:
             answers=AnswerPolicy(codecs=settings.codecs, require_srtp=settings.require_srtp),
             calls=CallPolicy(_roles(settings), settings.agent_names, settings.queue),
             limits=SiprecLimits(max_calls=settings.max_calls, silence_s=settings.silence_s),
-            problem=self._problem,
+            problem=context.problem,
         )
         passwords = None if settings.digest_file is None else read_passwords(settings.digest_file)
         self._agent = UserAgentServer(
@@ -155,11 +158,9 @@ class SiprecListener:
     async def _run(self, media: RtpCallMedia) -> None:
         status = self._context.status
         status.calls_live += 1
-        status.calls_taken += 1
-        status.last_call_at = datetime.now(UTC)
         reason = "stop"
         try:
-            await self._context.live.run(media)
+            await self._context.live.run(observed(self._context, media, _TOLD))
         except KoemoriError as error:
             reason = f"error:{error.code}"
             self._context.refuse(error.code)
@@ -174,11 +175,6 @@ class SiprecListener:
 
     def _heard(self) -> None:
         self._context.status.last_media_at = datetime.now(UTC)
-
-    def _problem(self, code: str) -> None:
-        self._context.status.problems[code] += 1
-        if self._context.status.problems[code] == 1:
-            logger.warning("trunk has a problem", extra={"trunk": self._context.name, "problem": code})
 
     def _address(self, transport: str) -> str:
         port = self._settings.tls_port if transport == "TLS" else self._settings.port

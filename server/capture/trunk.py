@@ -6,14 +6,17 @@ settings in `koemori.server.capture.<kind>_settings` and its listener in `koemor
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol, runtime_checkable
 
 from koemori.server.calls.live import LiveCalls
 from koemori.server.telemetry import Metrics
 from starlette.websockets import WebSocket
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -28,6 +31,7 @@ class TrunkStatus:
             `codec-not-agreed`, …; `koemori doctor trunks` has a sentence for each.
         last_call_at: When the last call began.
         last_media_at: When audio last came.
+        opened_at: When the trunk was opened.
     """
 
     calls_live: int = 0
@@ -36,6 +40,7 @@ class TrunkStatus:
     problems: Counter[str] = field(default_factory=Counter)
     last_call_at: datetime | None = None
     last_media_at: datetime | None = None
+    opened_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,12 @@ class TrunkContext:
         """Count a refusal; the peer is told by the protocol's own means."""
         self.status.refused[code] += 1
         self.metrics.trunk_refusals.labels(self.name, code).inc()
+
+    def problem(self, code: str) -> None:
+        """Count what is wrong with a call; the first of each kind is told in the log."""
+        self.status.problems[code] += 1
+        if self.status.problems[code] == 1:
+            logger.warning("trunk has a problem", extra={"trunk": self.name, "problem": code})
 
 
 class TrunkListener(Protocol):

@@ -10,6 +10,7 @@ from koemori.server.calls.live import LiveCalls
 from koemori.server.capture.kinds import open_trunk
 from koemori.server.capture.settings import TrunkConfig
 from koemori.server.capture.trunk import SocketTrunk, TrunkContext, TrunkListener, TrunkStatus
+from koemori.server.capture.trunk_metrics import observe_trunks
 from koemori.server.telemetry import Metrics
 
 logger = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ class Trunks:
             KoemoriError: One cannot be opened; those opened before are closed again.
         """
         trunks = cls()
+        observe_trunks(metrics, trunks.statuses)
         try:
             for name, settings in configured.items():
                 status = trunks.statuses[name] = TrunkStatus()

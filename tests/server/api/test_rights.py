@@ -58,6 +58,7 @@ ALLOWED: dict[str, set[str]] = {
     "postMappedEvents": ANYBODY,
     "openTrunkCall": ANYBODY,
     "closeTrunkCall": ANYBODY,
+    "listTrunks": {BOSS},
     "getHealth": ANYBODY,
 }
 """Who gets past the door on an ended call of agent1 that was recorded."""
