@@ -10,6 +10,7 @@ import os
 import resource
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 MAX_SOCKET_MESSAGE_BYTES = 1 << 20
 SHUTDOWN_PATIENCE_S = 60
+_TURN_S = 0.001
 _SAID_BETTER = ("Traceback (most recent call last)", "Application startup failed")
 
 
@@ -84,7 +86,7 @@ def serve_until_stopped(settings: Settings) -> bool:
         KoemoriError: The application could not start.
     """
     configure_logging(settings.logging)
-    allow_many_files()
+    prepare_process()
     listener = bind(settings.server.host, settings.server.port)
     try:
         return asyncio.run(run_service(settings, listener, set_aside_what_stays))
@@ -92,8 +94,13 @@ def serve_until_stopped(settings: Settings) -> bool:
         listener.close()
 
 
-def allow_many_files() -> None:
-    """Raise this process's limit of open files as far as it may be: two legs of RTP have four sockets."""
+def prepare_process() -> None:
+    """Let this process carry hundreds of calls.
+
+    Two legs of RTP have four sockets, so the limit of open files is raised as far as it may be. Threads take
+    turns five times as often as by default, for the journal must not wait behind whatever computes.
+    """
+    sys.setswitchinterval(_TURN_S)
     limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if most == resource.RLIM_INFINITY or most > limit:
         with suppress(OSError, ValueError):

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import struct
-import sys
 from collections.abc import Callable
 from typing import Final
 
 from koemori.audio.errors import RtpPacketError
+from koemori.audio.rtp.arrivals import AT_ONCE, SO_TIMESTAMPNS, Address, Arrivals
 from koemori.audio.rtp.packet import is_rtcp
 from koemori.audio.rtp.srtp import SrtpSession
 
-Address = tuple[str, int]
-_SO_TIMESTAMPNS: Final = 35 if sys.platform == "linux" else None
-_TIMESPEC: Final = struct.Struct("@qq")
-_ANCILLARY_BYTES: Final = socket.CMSG_SPACE(_TIMESPEC.size)
-_DATAGRAM_BYTES: Final = 4_096
-_MOST_A_TICK: Final = 2_000
+_MOST_READS_A_TICK: Final = 64
 _RECEIVE_BUFFER_BYTES: Final = 1 << 19
 _MOST_KNOWN_HOSTS: Final = 16
 _OLDEST_US: Final = 10_000_000
@@ -35,8 +29,8 @@ def bound_socket(host: str, port: int) -> socket.socket:
     try:
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
-        if _SO_TIMESTAMPNS is not None:
-            sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        if SO_TIMESTAMPNS is not None:
+            sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         sock.bind((host, port))
     except OSError:
         sock.close()
@@ -53,8 +47,15 @@ class ReceivingSocket:
         came_from: Who sent the newest datagram that was taken.
     """
 
-    def __init__(self, sock: socket.socket, allows: Callable[[str], bool], srtp: SrtpSession | None) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        allows: Callable[[str], bool],
+        srtp: SrtpSession | None,
+        arrivals: Arrivals,
+    ) -> None:
         self.sock = sock
+        self._arrivals = arrivals
         self.refused = 0
         self.came_from: Address | None = None
         self._allows = allows
@@ -69,23 +70,18 @@ class ReceivingSocket:
             clock_offset_us: Monotonic minus wall time, by which the kernel stamps.
         """
         batch: list[tuple[int, bytes]] = []
-        receive, allowed = self.sock.recvmsg, self._allowed
-        for _ in range(_MOST_A_TICK):
-            try:
-                datagram, ancillary, _, address = receive(_DATAGRAM_BYTES, _ANCILLARY_BYTES)
-            except OSError:
+        allowed, oldest_us = self._allowed, now_us - _OLDEST_US
+        for _ in range(_MOST_READS_A_TICK):
+            came = self._arrivals.read(self.sock)
+            for stamped_us, datagram, address in came:
+                if address[0] not in allowed and not self._lets_in(address[0]):
+                    self.refused += 1
+                    continue
+                arrival_us = stamped_us + clock_offset_us
+                batch.append((arrival_us if oldest_us < arrival_us < now_us else now_us, datagram))
+                self.came_from = address
+            if len(came) < AT_ONCE:
                 break
-            if address[0] not in allowed and not self._lets_in(address[0]):
-                self.refused += 1
-                continue
-            arrival_us = now_us
-            if ancillary:
-                seconds, nanoseconds = _TIMESPEC.unpack(ancillary[0][2])
-                stamped_us = seconds * 1_000_000 + nanoseconds // 1_000 + clock_offset_us
-                if now_us - _OLDEST_US < stamped_us < now_us:
-                    arrival_us = stamped_us
-            self.came_from = address
-            batch.append((arrival_us, datagram))
         return batch if self._srtp is None else self._open(batch, self._srtp)
 
     def send(self, datagram: bytes, to: Address) -> None:

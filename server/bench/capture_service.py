@@ -20,7 +20,7 @@ from koemori.server.auth.origins import Origins
 from koemori.server.calls.live import LiveCalls
 from koemori.server.calls.recording_pipeline import RecordingPipeline
 from koemori.server.config import Settings
-from koemori.server.service import allow_many_files, set_aside_what_stays
+from koemori.server.service import prepare_process, set_aside_what_stays
 from koemori.server.telemetry import Metrics, configure_logging
 
 TRUNK = "bench"
@@ -33,7 +33,7 @@ async def serve() -> None:
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     settings = Settings.model_validate(json.loads(await lines.readline()))
     configure_logging(settings.logging)
-    allow_many_files()
+    prepare_process()
     opened: list[Journal] = []
 
     async def open_pipeline(given: Settings, metrics: Metrics) -> RecordingPipeline:

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -40,9 +40,12 @@ logger = logging.getLogger(__name__)
 
 
 _JOURNAL_S = 30.0
-_SETTLE_S = 10.0
+_SETTLE_S = 60.0
 _STOP_S = 1.0
 Lane = AssistLane | RecordedOnly
+
+_SEALING = ThreadPoolExecutor(2, "koemori-sealing")
+"""When many calls end together, those that still run come first."""
 
 
 class SourceProtocolError(KoemoriError):
@@ -296,7 +299,8 @@ class CallSession:
         if not done:
             raise JournalError("expected the call's last record to be durable; the disk does not take it")
         durable.exception()
-        return await asyncio.to_thread(self.ports.seal, started, head)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(_SEALING, self.ports.seal, started, head)
 
     async def _release(self, call_id: CallId) -> None:
         """Let go of the journal once the recording and the call's end are noted; else a restart finds it."""
