@@ -115,22 +115,21 @@ class LegJoiner:
         """Whether the call is over, or was before it began."""
         return self._ended
 
-    @property
-    def vacant(self) -> bool:
-        """Whether another leg has a place here."""
+    def has_place(self, role: ChannelRole) -> bool:
+        """Whether another leg has a place here: before the start any, after it one of the side that left."""
         if self._ended:
             return False
         if self.started is None:
             return len(self._legs) < self._limits.legs
-        return self._vacant_channel() is not None
+        return self._left_behind(role) is not None
 
     def enter(self, facts: LegFacts, at_s: float) -> tuple[int, list[SourceEvent]]:
-        """Take a leg in; return its handle and what follows. Ask `vacant` before.
+        """Take a leg in; return its handle and what follows. Ask `has_place` before.
 
         Raises:
             ValueError: There is no place for it.
         """
-        if not self.vacant:
+        if not self.has_place(facts.role):
             raise ValueError("leg: expected a call with a place for it; got one without")
         if not self._legs:
             self._first_at_s = at_s
@@ -283,7 +282,7 @@ class LegJoiner:
 
     def _take_over(self, leg: _Leg, at_s: float) -> list[SourceEvent]:
         """Somebody takes the channel of who has left; its time goes on."""
-        former = self._vacant_channel()
+        former = self._left_behind(leg.facts.role)
         if self.started is None or former is None or former.track is None:
             return []
         last = former.track
@@ -310,8 +309,15 @@ class LegJoiner:
         )
         return [*track.begin_at(here), update]
 
-    def _vacant_channel(self) -> _Leg | None:
-        return next((leg for leg in self._legs.values() if leg.left and leg.track is not None), None)
+    def _left_behind(self, role: ChannelRole) -> _Leg | None:
+        """The leg whose channel a new one takes: a customer's voice must not come to an agent's channel."""
+        unknown = ChannelRole.UNKNOWN
+        for leg in self._legs.values():
+            if leg.left and leg.track is not None:
+                its = leg.track.channel.role
+                if its is role or unknown in (its, role):
+                    return leg
+        return None
 
     def _keep_together(self) -> None:
         """Hold the leg with the slower clock to the other one."""

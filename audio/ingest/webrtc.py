@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -297,9 +297,3 @@ class PlacedTrack:
 def samples_at(count: int, rate_hz: int) -> int:
     """Samples of the call's rate in `count` samples at `rate_hz`."""
     return round(count * SAMPLE_RATE_HZ / rate_hz)
-
-
-def roles_of(names: Sequence[str]) -> tuple[ChannelRole, ...]:
-    """Roles by name; a name that is none becomes `unknown`."""
-    known = {role.value: role for role in ChannelRole}
-    return tuple(known.get(name.strip(), ChannelRole.UNKNOWN) for name in names)

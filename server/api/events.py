@@ -16,6 +16,7 @@ from fastapi import APIRouter, Body, Depends, Request
 from koemori.server.api.dependencies import Parts, services_of
 from koemori.server.api.errors import ApiError, responses
 from koemori.server.api.schemas import EventReceipt, MappedReceipt
+from koemori.server.auth.origins import forwarded
 from koemori.server.cti.mapping import EventMappingError, load_mapper
 from koemori.server.cti.schema import OperationalEvent
 from koemori.server.cti.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, SignatureCheck
@@ -102,7 +103,7 @@ async def post_mapped_events(mapper: str, document: Annotated[Any, Body()], part
 
 def _is_loopback(request: Request) -> bool:
     """Whether the peer itself is on this machine; a proxy there speaks for somebody elsewhere."""
-    if "forwarded" in request.headers or "x-forwarded-for" in request.headers:
+    if forwarded(request.headers):
         return False
     try:
         return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_FORWARDED = (
+    "forwarded",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+)
+"""What proxies add to a request; one is enough."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -35,6 +44,11 @@ class Origins:
     def foreign(self, origin: str | None, scope: MutableMapping[str, Any]) -> bool:
         """Whether a browser sent this from another's page; phone systems send no Origin header."""
         return origin is not None and not self.allows(origin, scope)
+
+
+def forwarded(headers: Mapping[str, str]) -> bool:
+    """Whether a request came through a proxy, which speaks for somebody elsewhere."""
+    return any(name in headers for name in _FORWARDED)
 
 
 def _origin(url: str) -> str:

@@ -109,7 +109,9 @@ class AudioSocketListener:
             elif len(self._open) > self._settings.max_calls * (2 if self._settings.pairs else 1):
                 self._context.refuse("too-many-calls")
             else:
-                await _Connection(self._context, self._settings, self._joining, reader).run()
+                await _Connection(
+                    self._context, self._settings, self._joining, reader, writer.transport
+                ).run()
         except asyncio.CancelledError:
             # The service closes; to the server's machinery this task has simply ended.
             logger.debug("audiosocket connection let go")
@@ -127,6 +129,7 @@ class _Connection:
     settings: AudioSocketTrunk
     joining: Joining
     reader: asyncio.StreamReader
+    transport: asyncio.WriteTransport
     frames: AudioSocketReader = field(default_factory=AudioSocketReader)
     uuid: str | None = None
     leg: JoinedLeg | None = None
@@ -177,7 +180,7 @@ class _Connection:
     async def _until_call_ends(self, leg: JoinedLeg) -> None:
         """The service ended the call: nothing more is read."""
         await leg.call.done.wait()
-        self.reader.feed_eof()
+        self.transport.abort()
 
     def _silent(self) -> str:
         if self.uuid is None:

@@ -91,15 +91,15 @@ class ChannelSocket(LegSocket):
             given = self._address.get(name) or start.variables.get(f"KOEMORI_{name.upper()}")
             return short_text(given)
 
-        key = told("call")
-        if not self.has_place(key):
+        key, role = told("call"), _ROLES.get(told("role") or "", ChannelRole.UNKNOWN)
+        if not self.has_place(key, role):
             raise NoPlaceError
         self._format = AudioFormat(start.format)
         ids = {"asterisk_channel": start.channel_id, "asterisk_connection": start.connection_id, "call": key}
         leg = LegFacts(
             start.channel_id or start.connection_id or "channel",
             self._format.rate_hz,
-            _ROLES.get(told("role") or "", ChannelRole.UNKNOWN),
+            role,
             {name: value for name, value in ids.items() if value},
             told("agent"),
             told("from"),

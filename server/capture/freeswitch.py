@@ -85,14 +85,14 @@ class ForkSocket(LegSocket):
         channels = facts.channels or (2 if settings.mix == "stereo" else 1)
         # Two channels of one socket are joined by a name of their own; nobody else can take a place there.
         key = f"stereo-{secrets.token_hex(16)}" if channels == 2 else facts.join
-        if not self.has_place(key):
-            raise NoPlaceError
         first, second = settings.roles
         if channels == 1 and settings.mix == "mixed":
             first = ChannelRole.UNKNOWN
         if facts.role is not None:
             first = facts.role
             second = ChannelRole.AGENT if first is ChannelRole.CUSTOMER else ChannelRole.CUSTOMER
+        if not self.has_place(key, first):
+            raise NoPlaceError
         self._framing = PcmFraming(channels)
         for index, role in enumerate((first, second)[:channels]):
             leg = LegFacts(

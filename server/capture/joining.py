@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
-from koemori.audio.call import CallEnded
+from koemori.audio.call import CallEnded, ChannelRole
 from koemori.audio.frames import SourceEvent
 from koemori.audio.ingest.counted import Samples
 from koemori.audio.ingest.legs import JoinLimits, LegFacts, LegJoiner
@@ -118,7 +118,7 @@ class Joining:
         self._limits = limits or JoinLimits()
         self._clock_s = clock_s
         self._by_key: dict[str, JoinedCall] = {}
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], JoinedCall] = {}
 
     def __len__(self) -> int:
         return len(self._running)
@@ -129,21 +129,21 @@ class Joining:
         A leg without a key is a mono call that starts at once. Call it in the event loop.
         """
         known = None if key is None else self._by_key.get(key)
-        if known is None or not known.joiner.vacant:
+        if known is None or not known.joiner.has_place(facts.role):
             known = self._begin(key)
         clock_s = known.clock_s()
         handle, events = known.joiner.enter(facts, clock_s)
         known.give(events)
         return JoinedLeg(known, handle)
 
-    def has_place(self, key: str | None) -> bool:
-        """Whether a leg of this name would come into a call that is there already."""
+    def has_place(self, key: str | None, role: ChannelRole) -> bool:
+        """Whether a leg of this name and role would come into a call that is there already."""
         known = None if key is None else self._by_key.get(key)
-        return known is not None and known.joiner.vacant
+        return known is not None and known.joiner.has_place(role)
 
     async def aclose(self) -> None:
         """End what still runs and wait for it; live calls have been sealed before."""
-        for call in tuple(self._by_key.values()):
+        for call in tuple(self._running.values()):
             call.stop("shutdown")
         if self._running:
             await asyncio.wait(self._running)
@@ -155,8 +155,8 @@ class Joining:
         if key is not None:
             self._by_key[key] = call
         task = asyncio.create_task(self._run(call, key), name="joined-call")
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        self._running[task] = call
+        task.add_done_callback(self._running.pop)
         return call
 
     async def _run(self, call: JoinedCall, key: str | None) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 
+from koemori.audio.call import ChannelRole
 from koemori.audio.errors import KoemoriError, MediaMessageError
 from koemori.server.capture.joining import JoinedLeg, Joining
 from koemori.server.capture.sockets import DONE, NOT_UNDERSTOOD, TOO_MANY, Closed, SocketReader
@@ -58,9 +59,9 @@ class LegSocket(ABC):
                 watch.cancel()
             await self._reader.close(code)
 
-    def has_place(self, key: str | None) -> bool:
+    def has_place(self, key: str | None, role: ChannelRole) -> bool:
         """Whether one more call, or this one's other leg, may come; counts the refusal."""
-        if self._joining.has_place(key) or len(self._joining) < self._max_calls:
+        if self._joining.has_place(key, role) or len(self._joining) < self._max_calls:
             return True
         self._context.refuse("too-many-calls")
         return False

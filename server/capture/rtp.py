@@ -246,8 +246,12 @@ class RtpListener:
         self._context.status.last_media_at = datetime.now(UTC)
 
     async def _run(self, source: _Source) -> None:
-        await run_call(self._context, source)
-        source.call.end("stop", _now_us())
+        try:
+            await run_call(self._context, source)
+        except Exception as error:  # the task's edge
+            logger.error("call failed", extra={"trunk": self._context.name}, exc_info=error)
+        finally:
+            source.call.end("stop", _now_us())  # else packets would wait for a reader that is gone
 
     def _leg(self, role: ChannelRole, leg_id: str, codec: RtpCodec | None) -> RtpLegPlan:
         chosen = codec or self._settings

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from fastapi import APIRouter, WebSocket
 from koemori.server.api.dependencies import Services
-from koemori.server.auth.origins import Origins
+from koemori.server.auth.origins import Origins, forwarded
 from koemori.server.capture import proofs
 from koemori.server.capture.socket_settings import SocketLimits, SocketSettings
 from koemori.server.capture.trunk import TrunkContext
@@ -214,9 +214,10 @@ class Gate:
 
     def needs_none(self, socket: WebSocket) -> bool:
         """Whether the address alone is proof enough: no secret is configured, no proxy, no web page."""
-        forwarded = "forwarded" in socket.headers or "x-forwarded-for" in socket.headers
         origins = Origins(self.context.public_url)
-        return not forwarded and not origins.foreign(socket.headers.get("origin"), socket.scope)
+        return not forwarded(socket.headers) and not origins.foreign(
+            socket.headers.get("origin"), socket.scope
+        )
 
     def has_token(self, socket: WebSocket) -> bool:
         """Whether the peer presents the trunk's token."""

@@ -32,7 +32,7 @@ from koemori.server.capture.sockets import (
 )
 from koemori.server.capture.stream_settings import StreamTrunk
 from koemori.server.capture.trunk import TrunkContext
-from koemori.server.config import read_secret
+from koemori.server.config import SettingsError, read_secret
 from starlette.websockets import WebSocket
 
 logger = logging.getLogger(__name__)
@@ -55,13 +55,23 @@ class StreamListener:
         self._live = 0
 
     async def start(self) -> None:
-        """Read the secrets."""
+        """Read the secrets.
+
+        Raises:
+            SettingsError: One cannot be read, or proves nothing in this dialect.
+        """
         place, settings = f"trunks.{self._context.name}", self._settings
         token = read_secret(place, "token", settings.token, settings.token_file)
         in_parameter = settings.bearer_in_parameters
         self._signing = read_secret(place, "auth_token", settings.auth_token, settings.auth_token_file)
         self._password = read_secret(place, "password", settings.password, settings.password_file)
         self._gate.token = None if in_parameter else token
+        if self._signing is not None and self._dialect.signature == "none":
+            raise SettingsError(
+                f"{place}.auth_token", f"another proof: {settings.dialect} signs nothing", "a signing secret"
+            )
+        if (self._password is None) != (settings.username is None):
+            raise SettingsError(place, "username and password together", "one of them")
         self._options = StreamOptions(
             {str(track): role for track, role in settings.roles.items()},
             settings.tracks,
@@ -113,7 +123,7 @@ class StreamListener:
             proof_asked = True
             if self._gate.has_token(socket):
                 return None
-        if self._signing is not None and self._dialect.signature != "none":
+        if self._signing is not None:
             proof_asked = True
             if self._is_signed(socket, self._signing):
                 return None

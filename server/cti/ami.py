@@ -61,7 +61,7 @@ class AmiReader:
             line = bytes(self._pending[:end]).removesuffix(b"\r")
             del self._pending[: end + 1]
             if len(line) > _MOST_LINE_BYTES:
-                break
+                raise AmiError(f"lines of at most {_MOST_LINE_BYTES} bytes", f"{len(line)}")
             block = self._line(line.decode("utf-8", "replace"))
             if block:
                 blocks.append(block)

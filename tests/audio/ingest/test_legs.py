@@ -83,7 +83,7 @@ def test_a_leg_that_stays_alone_is_a_mono_call_with_every_sample() -> None:
     for number, chunk in enumerate(chunks(1.5)):
         events += joiner.audio(leg, chunk, (number + 1) * CHUNK_S)
         assert (joiner.started is None) == (number < 49)
-    assert not joiner.vacant
+    assert not joiner.has_place(ChannelRole.UNKNOWN)
     events += joiner.leave(leg, 1.5, "stop")
     samples, there = assemble(events)
     assert there.all()
@@ -195,7 +195,8 @@ def test_who_comes_after_another_has_left_takes_the_channel() -> None:
             events += joiner.audio(agent, chunk, at_s)
         elif at_s <= 2.02:
             events += joiner.leave(agent, at_s)
-            assert joiner.vacant
+            assert joiner.has_place(ChannelRole.AGENT)
+            assert not joiner.has_place(ChannelRole.CUSTOMER), "a customer's voice is no agent's"
         elif at_s > 4.0:
             if colleague is None:
                 colleague, more = joiner.enter(LegFacts("b", 8000, agent_id="sato"), at_s - CHUNK_S)

@@ -199,7 +199,8 @@ def test_without_a_secret_only_this_machine_may_send(tmp_path: Path) -> None:
         assert _refused(client)
     with light_service(tmp_path / "near") as client:
         assert not _refused(client)
-        assert _refused(client, **{"x-forwarded-for": "192.0.2.7"})
+        for header in ("x-forwarded-for", "forwarded", "via", "x-real-ip", "x-forwarded-proto"):
+            assert _refused(client, **{header: "192.0.2.7"})
 
 
 def test_a_bearer_token_opens_the_socket(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 from koemori.server import service
-from koemori.server.config import Settings, load_settings
+from koemori.server.config import Settings, SettingsError, load_settings
 from koemori.server.service import RunningService, bind, run_service
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
@@ -116,6 +116,24 @@ def test_secrets_of_trunks_come_from_the_environment_and_never_from_the_file(
         with pytest.raises(Exception, match=f"{key}_file or the variable") as told:
             load_settings(path)
         assert "geheim" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"dialect": "telnyx", "auth_token_file": "secret"},
+        {"dialect": "bandwidth", "password_file": "secret"},
+        {"dialect": "bandwidth", "username": "koemori"},
+    ],
+)
+def test_a_secret_that_would_prove_nothing_keeps_the_trunk_shut(
+    tmp_path: Path, wrong: dict[str, str]
+) -> None:
+    (tmp_path / "secret").write_text("s3cret", encoding="utf-8")
+    given = {key: str(tmp_path / value) if key.endswith("_file") else value for key, value in wrong.items()}
+    trunk = {"kind": "stream", **given}
+    with pytest.raises(SettingsError), light_service(tmp_path, trunks={"calls": trunk}):
+        pass
 
 
 @pytest.fixture

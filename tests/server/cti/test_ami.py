@@ -172,7 +172,12 @@ def test_no_bytes_break_the_reader(raw: bytes) -> None:
 
 @pytest.mark.parametrize(
     "raw",
-    [GREETING + b"x" * 9_000, GREETING + b"Key: value\r\n" * 300, b"HTTP/1.1 400 Bad Request\r\n"],
+    [
+        GREETING + b"x" * 9_000,
+        GREETING + b"x" * 9_000 + b"\r\n",
+        GREETING + b"Key: value\r\n" * 300,
+        b"HTTP/1.1 400 Bad Request\r\n",
+    ],
 )
 def test_what_no_manager_sends_is_refused(raw: bytes) -> None:
     with pytest.raises(AmiError):
