@@ -136,14 +136,16 @@ class Masking:
         at = self.position
         length_s = min(seconds or self._limits.longest_s, self._limits.longest_s)
         until = at + round(length_s * self._rate_hz)
-        passed: list[Passed] = []
-        if since_sample is not None:
-            for line in self._lines.values():
-                passed += self._mask(line, since_sample, line.position)
+        passed = [] if since_sample is None else self.mask_since(since_sample)
         if self.masked and not exactly and self._until >= until:
             return passed
         self.reason, self._until = self.reason if self.masked and not exactly else reason, until
         return [*passed, MaskingChanged(True, at, self.reason or reason, until)]
+
+    def mask_since(self, sample: int) -> list[Passed]:
+        """Mask what has come from this sample on, on all channels."""
+        lines = self._lines.values()
+        return [passed for line in lines for passed in self._mask(line, sample, line.position)]
 
     def stop(self) -> list[Passed]:
         """Let audio pass again."""

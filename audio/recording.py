@@ -20,6 +20,8 @@ from koemori.audio.journal_format import FLAG_LATE, RecordType, close_body, to_j
 from koemori.audio.signals import CallDocument, CallUpdated
 
 _CLOCK_INTERVAL_S = 60
+MASKED_BEFORE = "masked-before"
+"""Kind of the marker that says which samples, written before, must not be kept."""
 MAX_UPDATES = 2_000
 MAX_DOCUMENTS = 64
 MAX_DOCUMENT_BYTES = 256 * 1024
@@ -120,6 +122,11 @@ class CallRecorder:
     def mark(self, kind: str, facts: Mapping[str, str | int] | None = None) -> None:
         """Write a marker: something about this recording that a later reader should know."""
         self._offer_fact(RecordType.MARKER, {"kind": kind, **(facts or {})})
+
+    def mask(self, channel: int, start_sample: int, sample_count: int) -> None:
+        """Say that samples which were pushed must not be kept: the archive has a `masked` gap there."""
+        facts = {"channel": channel, "start_sample": start_sample, "sample_count": sample_count}
+        self.mark(MASKED_BEFORE, facts)
 
     def note(self, event: CallUpdated | CallDocument) -> None:
         """Write what the phone system said, as a marker; a document with its bytes in base64.

@@ -147,7 +147,8 @@ async def _joined(
     pipeline = await open_pipeline(settings, metrics)
     bus = InProcessBus(DatabaseCallStore(CallRecords(database)), metrics.events_dropped.inc)
     metrics.events_waiting.set_function(lambda: bus.waiting)
-    limits = SessionLimits(settings.assist.queue_ms, settings.assist.drain_s, settings.assist.locale)
+    assist = settings.assist
+    limits = SessionLimits(assist.queue_ms, assist.drain_s, assist.locale, settings.masking.plan())
     days = settings.assist.history_days
     ports = replace(pipeline.ports, look_up=in_database(database, days)) if days else pipeline.ports
     live = LiveCalls(ports, bus, metrics, limits)

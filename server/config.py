@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from koemori.audio.errors import KoemoriError
 from koemori.server.capture.settings import TrunkConfig
 from koemori.server.cti.ami_settings import AmiSettings
+from koemori.server.masking_settings import MaskingSettings
 from koemori.server.model_settings import (
     DiarizationSettings,
     ModelSettings,
@@ -210,6 +211,7 @@ class Settings(BaseSettings):
     queues: dict[str, QueueSettings] = {}
     trunks: dict[str, TrunkConfig] = Field(default={}, validate_default=True)
     cti: CtiSettings = CtiSettings()
+    masking: MaskingSettings = MaskingSettings()
     logging: LoggingSettings = LoggingSettings()
 
     @field_validator("trunks", mode="before")

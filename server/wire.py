@@ -7,7 +7,6 @@ optional key that has no value. Names, units and meaning are fixed by docs/contr
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Literal
 
 from koemori.assist.types import Category, EndState, MatchedBy, Verdict
@@ -15,12 +14,14 @@ from koemori.audio.call import ChannelRole
 from koemori.audio.frames import GapCause
 from koemori.audio.signals import UpdateKind
 from koemori.server.wire_figures import STAGES as STAGES
+from koemori.server.wire_figures import AssistanceLevel as AssistanceLevel
 from koemori.server.wire_figures import LedgerChannel as LedgerChannel
 from koemori.server.wire_figures import Percentiles as Percentiles
 from koemori.server.wire_figures import Wire, is_empty, is_none
 from koemori.server.wire_figures import WireLatency as WireLatency
 from koemori.server.wire_figures import WireLedger as WireLedger
 from koemori.server.wire_figures import WireRecording as WireRecording
+from koemori.server.wire_figures import WireRecordKeeping as WireRecordKeeping
 from koemori.server.wire_figures import WireStages as WireStages
 from pydantic import Field, TypeAdapter
 
@@ -37,16 +38,6 @@ class _Event(Wire):
     at_ms: int
     emitted_ms: int | None = Field(default=None, exclude_if=is_none)
     """Monotonic milliseconds since the call's first sample was due; present where the call is live."""
-
-
-class AssistanceLevel(StrEnum):
-    """What the recogniser sheds, in the order in which it goes; the recording never notices."""
-
-    NORMAL = "normal"
-    PARTIALS_REDUCED = "partials_reduced"
-    PARTIALS_OFF = "partials_off"
-    LARGE_WINDOWS = "large_windows"
-    SHEDDING = "shedding"
 
 
 class _Timed(_Event):
@@ -270,15 +261,6 @@ class WireTag(Wire):
     utterance_ids: tuple[str, ...]
 
 
-class WireRecordKeeping(Wire):
-    """Whether a record of the call has to be kept, by which criterion and why."""
-
-    required: bool
-    rule_id: str
-    reason: str
-    utterance_ids: tuple[str, ...]
-
-
 class CaseEvent(_Event):
     """The whole case as it stands; summary, tags and record_keeping come with the last one of a call."""
 
@@ -304,6 +286,17 @@ class GapEvent(_Event):
     start_ms: int
     duration_ms: int
     cause: GapCause
+
+
+class MaskingEvent(_Event):
+    """From here on sound is kept out of recording and recognition, for longer than was said, or no more."""
+
+    type: Literal["masking"] = "masking"
+    masked: bool
+    reason: str
+    """A code: `button`, `payment`, `keys`, `key-run`, `card-asked`, `card-spoken`, or the caller's own."""
+    until_ms: int | None = Field(default=None, exclude_if=is_none)
+    """Media time at which it ends by itself."""
 
 
 class AssistanceEvent(_Event):
@@ -356,6 +349,7 @@ WireEvent = Annotated[
     | AlertReviewEvent
     | CaseEvent
     | GapEvent
+    | MaskingEvent
     | AssistanceEvent
     | VoiceEvent
     | CallEndedEvent,
@@ -378,6 +372,7 @@ EVENT_TYPES = (
     "alert_review",
     "case",
     "gap",
+    "masking",
     "assistance",
     "voice",
     "call_ended",

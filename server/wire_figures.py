@@ -1,9 +1,11 @@
-"""Parts of events that tell where time and audio went: stages, latency, ledger, recording.
+"""Parts of events: where time and audio went, what is shed, what has to be kept.
 
 `koemori.server.wire` gives them on beside the events; docs/contract.md fixes them.
 """
 
 from __future__ import annotations
+
+from enum import StrEnum
 
 from koemori.audio.call import ChannelRole
 from pydantic import BaseModel, ConfigDict, Field
@@ -102,3 +104,22 @@ class WireLatency(Wire):
     alert: Percentiles = Percentiles()
     stages: dict[str, Percentiles] = Field(default_factory=dict)
     """Of utterances, by stage (`vad`, `queue` …); empty when none was measured."""
+
+
+class AssistanceLevel(StrEnum):
+    """What the recogniser sheds, in the order in which it goes; the recording never notices."""
+
+    NORMAL = "normal"
+    PARTIALS_REDUCED = "partials_reduced"
+    PARTIALS_OFF = "partials_off"
+    LARGE_WINDOWS = "large_windows"
+    SHEDDING = "shedding"
+
+
+class WireRecordKeeping(Wire):
+    """Whether a record of the call has to be kept, by which criterion and why."""
+
+    required: bool
+    rule_id: str
+    reason: str
+    utterance_ids: tuple[str, ...]

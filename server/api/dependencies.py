@@ -25,6 +25,7 @@ from koemori.server.auth.permissions import Action, CallResource, Identity, Reac
 from koemori.server.auth.sessions import ActiveSession, Sessions
 from koemori.server.bells import Bells
 from koemori.server.bus import EventBus
+from koemori.server.calls.masking_plan import MaskingStanding
 from koemori.server.capture.trunks import Trunks
 from koemori.server.config import Settings
 from koemori.server.cti.feed import CtiFeed
@@ -48,6 +49,14 @@ class LiveCalls(Protocol):
 
     async def approve(self, call_id: str, user_name: str, display_name: str) -> Approval | None:
         """Hand a supervisor's approval to the call; None when it is not live or does not stand there."""
+        ...
+
+    async def mask(self, call_id: str, reason: str, seconds: float | None) -> MaskingStanding | None:
+        """Keep a live call's sound out from now on; None when it is not live."""
+        ...
+
+    async def unmask(self, call_id: str) -> MaskingStanding | None:
+        """Keep a live call's sound again; None when it is not live."""
         ...
 
     def ladder(self, call_id: str) -> LadderStanding | None:

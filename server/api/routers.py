@@ -12,6 +12,7 @@ from koemori.server.api import (
     cases,
     events,
     health,
+    masking,
     people,
     playback,
     playbook,
@@ -54,6 +55,7 @@ def build() -> APIRouter:
     modules = (
         session,
         calls,
+        masking,
         cases,
         recordings,
         playback,

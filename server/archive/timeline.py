@@ -2,19 +2,23 @@
 
 Records are written as they come, so frames may be out of order, overlap or fill a declared gap. Here they are
 sorted by position. Where two frames overlap, the one that begins earlier keeps the samples. What no frame
-covers is a gap, with the cause that was declared for it.
+covers is a gap, with the cause that was declared for it. Samples that were masked after they had been written
+(a card number that nobody asked for) are taken out here.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from koemori.audio.frames import GapCause, ms_to_samples
 from koemori.audio.journal_format import RecordType, from_json
 from koemori.audio.journal_records import JournalCall, PayloadReader
+from koemori.audio.masked_spans import MaskedSpans
+from koemori.audio.recording import MASKED_BEFORE
 from koemori.server.archive.ledger import Ledger, channel_ledger
 from koemori.server.archive.told import Told, read_told
 from numpy.typing import NDArray
@@ -81,6 +85,7 @@ class _Columns:
     extent: array[int] = field(default_factory=lambda: array("q"))
     offset: array[int] = field(default_factory=lambda: array("q"))
     declared: list[MissingSpan] = field(default_factory=list)
+    masked: MaskedSpans = field(default_factory=MaskedSpans)
 
     def end_sample(self) -> int:
         audio = max((s + c for s, c in zip(self.start, self.count, strict=True)), default=0)
@@ -118,6 +123,8 @@ def build_timeline(call: JournalCall) -> Timeline:
     if call.ended is not None and not cut_off:
         total = max(total, ms_to_samples(call.ended.end_ms, rate))
     told = read_told(markers)
+    for body in markers:
+        _mask(columns, body)
     roles = {channel.index: told.roles.get(channel.index, channel.role.value) for channel in started.channels}
     return Timeline(
         rate,
@@ -128,6 +135,13 @@ def build_timeline(call: JournalCall) -> Timeline:
         ),
         told,
     )
+
+
+def _mask(columns: Mapping[int, _Columns], body: Mapping[str, Any]) -> None:
+    """Take over a marker that says which samples must not be kept."""
+    if body.get("kind") == MASKED_BEFORE and body.get("channel") in columns:
+        start = int(body["start_sample"])
+        columns[body["channel"]].masked.add(start, start + int(body["sample_count"]))
 
 
 def pcm_blocks(call: JournalCall, timeline: Timeline, block_samples: int) -> Iterator[NDArray[np.int16]]:
@@ -172,17 +186,34 @@ def _order(index: int, role: str, columns: _Columns, total: int, *, cut_off: boo
     reached = np.concatenate(([0], np.maximum.accumulate(start + count)))[:-1] if len(start) else start
     skip = np.clip(reached - start, 0, count)
     kept = count - skip
-    pieces = Pieces(
-        (start + skip)[kept > 0],
-        kept[kept > 0],
-        skip[kept > 0],
-        extent[order][kept > 0],
-        offset[order][kept > 0],
-    )
-    late_samples = int(kept[late[order] != 0].sum())
-    captured = int(kept.sum()) - late_samples
+    rows = np.stack((start + skip, kept, skip, extent[order], offset[order], late[order].astype(np.int64)))
+    rows = _unmasked(rows[:, kept > 0], columns)
+    pieces = Pieces(*rows[:5])
+    late_samples = int(rows[1][rows[5] != 0].sum())
+    captured = int(rows[1].sum()) - late_samples
     missing = _missing(pieces, columns, total, cut_off=cut_off)
     return ChannelTimeline(index, role, pieces, missing, captured, late_samples, int(skip.sum()))
+
+
+def _unmasked(rows: NDArray[np.int64], columns: _Columns) -> NDArray[np.int64]:
+    """Cut what is masked out of pieces, shape `(6, n)`: start, count, skip, and what goes with them.
+
+    What is cut is declared `masked`; a place in between that was never covered keeps its cause.
+    """
+    starts, ends = rows[0], rows[0] + rows[1]
+    cut = [columns.masked.within(int(begin), int(end)) for begin, end in zip(starts, ends, strict=True)]
+    if not any(cut):
+        return rows
+    kept: list[NDArray[np.int64]] = []
+    for row, masked in zip(rows.T, cut, strict=True):
+        at, end = int(row[0]), int(row[0] + row[1])
+        for begin, stop in [*masked, (end, end)]:
+            if begin > at:
+                kept.append(np.array([at, begin - at, row[2] + at - row[0], *row[3:]]))
+            if stop > begin:
+                columns.declared.append(MissingSpan(begin, stop - begin, GapCause.MASKED))
+            at = stop
+    return np.stack(kept, axis=1) if kept else rows[:, :0]
 
 
 def _missing(pieces: Pieces, columns: _Columns, total: int, *, cut_off: bool) -> tuple[MissingSpan, ...]:

@@ -64,6 +64,8 @@ def read_told(markers: Iterable[Mapping[str, Any]]) -> Told:
                     documents.append(_document(body, {one.name for one in documents}))
                 case "document-left-out":
                     left_out += 1
+                case "masking":
+                    facts.append(_masking(body))
                 case "call-updated":
                     facts.append(_fact(body))
                     roles |= {
@@ -123,3 +125,10 @@ def _fact(body: Mapping[str, Any]) -> dict[str, Any]:
     if became_known := [key for key in _PEOPLE if key in body]:
         fact["became_known"] = became_known
     return fact
+
+
+def _masking(body: Mapping[str, Any]) -> dict[str, Any]:
+    codes = {"masked": int(body["masked"]), "reason": str(body["reason"])[:_LONGEST_CODE]}
+    if "until_ms" in body:
+        codes["until_ms"] = int(body["until_ms"])
+    return {"at_ms": int(body["at_ms"]), "what": "masking", "facts": codes}

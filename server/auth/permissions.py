@@ -32,6 +32,7 @@ class Action(StrEnum):
     HELP_ASK = "help.ask"
     HELP_CLOSE = "help.close"
     LADDER_APPROVE = "ladder.approve"
+    CALL_MASK = "call.mask"
     RECORDING_SEARCH = "recording.search"
     RECORDING_READ = "recording.read"
     RECORDING_PLAY = "recording.play"
@@ -94,6 +95,7 @@ _RIGHTS: dict[Role, dict[Action, Reach]] = {
         Action.CASE_EDIT: Reach.OWN,
         Action.HELP_ASK: Reach.OWN,
         Action.HELP_CLOSE: Reach.OWN,
+        Action.CALL_MASK: Reach.OWN,
         Action.RECORDING_SEARCH: Reach.OWN,
         Action.RECORDING_READ: Reach.OWN,
         Action.RECORDING_PLAY: Reach.OWN,
@@ -108,6 +110,7 @@ _RIGHTS: dict[Role, dict[Action, Reach]] = {
         Action.CASE_EDIT: Reach.ANY,
         Action.HELP_CLOSE: Reach.ANY,
         Action.LADDER_APPROVE: Reach.ANY,
+        Action.CALL_MASK: Reach.ANY,
         Action.RECORDING_SEARCH: Reach.ANY,
         Action.RECORDING_READ: Reach.ANY,
         Action.RECORDING_PLAY: Reach.ANY,

@@ -108,7 +108,8 @@ async def play(
     """Play a tape as a call and wait until it is sealed."""
     sink = KeepingSink()
     source = TapeSource(tape, speed)
-    limits = SessionLimits(settings.assist.queue_ms, settings.assist.drain_s, settings.assist.locale)
+    assist = settings.assist
+    limits = SessionLimits(assist.queue_ms, assist.drain_s, assist.locale, settings.masking.plan())
     await CallSession(ports, sink, metrics, pace_of(speed), limits).run(source)
     began_s = source.began_s or 0.0
     # Not `emitted_ms`: that clock begins when the first frame comes, and a busy machine takes it late.

@@ -1,7 +1,7 @@
 """The assist lane of one call: a bounded queue of audio → words → alerts, guidance, case.
 
-It may skip and it may fail; whatever it does not hear becomes a `not_assisted` gap that people can see. It
-never touches the recorder, and nothing waits for it unless the source asked to be held.
+It may skip and fail; whatever it does not hear becomes a `not_assisted` gap that people can see. It never
+touches the recorder (masking does, told what was said), and nothing waits for it but a source that is held.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from koemori.assist.ladder import LadderStanding
@@ -27,7 +27,7 @@ from koemori.assist.types import (
     LadderApproved,
     Tick,
 )
-from koemori.audio.call import CallStarted, Channel
+from koemori.audio.call import CallStarted
 from koemori.audio.concealment import Concealment
 from koemori.audio.frames import AudioFrame, Gap, GapCause, ms_to_samples, samples_to_ms
 from koemori.audio.resample import ChannelResampler
@@ -37,7 +37,9 @@ from koemori.server.calls.callers import CallerFinder
 from koemori.server.calls.consultation import Consultation
 from koemori.server.calls.emitter import Emitter
 from koemori.server.calls.heard import KnownRoles, voice_raised
+from koemori.server.calls.lane_channel import LaneChannel
 from koemori.server.calls.latency import Cause
+from koemori.server.calls.masking import CallMasking
 from koemori.server.calls.ordering import SpokenOrder
 from koemori.server.calls.ports import CallPorts, Engine, Listener, Pace
 from koemori.server.calls.who_speaks import WhoSpeaks
@@ -63,25 +65,6 @@ _UNDERSTANDING = ThreadPoolExecutor(1, "koemori-understanding")
 """Where the engines of all calls work: a long thought must not keep the loop from recording."""
 
 
-@dataclass(slots=True)
-class _ChannelState:
-    """Where one channel of the lane stands, in media milliseconds."""
-
-    channel: Channel
-    resampler: ChannelResampler
-    concealment: Concealment
-    next_sample: int = 0
-    """Position, at the assist rate, of the next sample the resampler will give."""
-    offered_ms: int = 0
-    """End of what the source has given."""
-    heard_ms: int = 0
-    """End of what the listener has been given."""
-    settled_ms: int = 0
-    """End of the last final text; and of the last span said not to be assisted."""
-    skipped_from_ms: int | None = None
-    """Where the span begins that is being skipped now."""
-
-
 class AssistLane:
     """One call's best-effort side. `run` is its task; the others are called from the session's task.
 
@@ -93,6 +76,7 @@ class AssistLane:
         pace: Whether a source may be held up.
         queue_ms: How far behind the lane may be, per channel, before audio is skipped.
         facts: What is known of the call.
+        masking: Told when a card number is asked for or was said; holds the door of the words.
     """
 
     def __init__(
@@ -104,6 +88,7 @@ class AssistLane:
         pace: Pace,
         queue_ms: int,
         facts: CallFacts,
+        masking: CallMasking,
     ) -> None:
         self._started = started
         self._ports = ports
@@ -125,12 +110,15 @@ class AssistLane:
         self._who = WhoSpeaks()
         self._consultation = Consultation(started.call_id, ports.adviser, metrics, self._feed)
         self._questions: asyncio.Queue[_Question | None] = asyncio.Queue()
+        self._masking = masking
+        self._cards = masking.cards
+        self._saying = asyncio.Lock()
         self._order = SpokenOrder()
         self._order_turn = asyncio.Lock()
         self._next_tick_ms = TICK_MS
         rate_hz = started.sample_rate_hz
         self._channels = {
-            channel.index: _ChannelState(
+            channel.index: LaneChannel(
                 channel, ChannelResampler(rate_hz, ASSIST_RATE_HZ), Concealment(rate_hz)
             )
             for channel in started.channels
@@ -235,7 +223,7 @@ class AssistLane:
             self._queued_ms += _duration_ms(event)
             self._changed.notify_all()
 
-    async def _end_skip(self, state: _ChannelState, end_ms: int) -> None:
+    async def _end_skip(self, state: LaneChannel, end_ms: int) -> None:
         start_ms, state.skipped_from_ms = state.skipped_from_ms or 0, None
         await self._emitter.not_assisted(state.channel.index, start_ms, end_ms, "overload")
         rate_hz = self._started.sample_rate_hz
@@ -300,7 +288,7 @@ class AssistLane:
             self._push(listener, state, state.resampler.push(sound))
         state.heard_ms = samples_to_ms(end, ASSIST_RATE_HZ)
 
-    def _push(self, listener: Listener, state: _ChannelState, samples: NDArray[np.float32]) -> None:
+    def _push(self, listener: Listener, state: LaneChannel, samples: NDArray[np.float32]) -> None:
         if len(samples):
             listener.push(state.channel, samples_to_ms(state.next_sample, ASSIST_RATE_HZ), samples)
             state.next_sample += len(samples)
@@ -313,6 +301,8 @@ class AssistLane:
                 self._order.push(event)
                 await self._advance(listener.finals_from_ms)
         await self._advance(None)
+        async with self._saying:
+            await self._pass_on(self._cards.finish())
         self._questions.put_nowait(None)
 
     async def _advance(self, until_ms: int | None) -> None:
@@ -325,14 +315,22 @@ class AssistLane:
             await self._tick(heard_ms if until_ms is None else min(heard_ms, until_ms - 1))
 
     async def _say(self, event: TranscriptEvent) -> None:
+        async with self._saying:
+            await self._pass_on(self._cards.push(self._roles.applied(event)))
+
+    async def _pass_on(self, events: list[TranscriptEvent]) -> None:
+        for news in self._cards.take_news():
+            await self._masking.heard(news)
+        for event in events:
+            await self._tell(event)
+
+    async def _tell(self, event: TranscriptEvent) -> None:
         came_ms = self._emitter.now_ms()
-        event = self._roles.applied(event)
         await self._emitter.transcript(event, came_ms)
         if isinstance(event, (Partial, LoadChanged)):
             return
         if isinstance(event, VoiceChanged):
-            await self._ask(voice_raised(event), None)
-            return
+            return await self._ask(voice_raised(event), None)
         state = self._channels[event.channel.index]
         state.settled_ms = max(state.settled_ms, event.end_ms)
         for told, timing in self._who.inputs(event):
@@ -342,6 +340,9 @@ class AssistLane:
         """Tell the engine of each second that went by."""
         while now_ms >= self._next_tick_ms:
             at_ms, self._next_tick_ms = self._next_tick_ms, self._next_tick_ms + TICK_MS
+            async with self._saying:
+                finals_from_ms = 0 if self._listener is None else self._listener.finals_from_ms
+                await self._pass_on(self._cards.tick(min(at_ms, finals_from_ms)))
             await self._ask(Tick(at_ms=at_ms), self._cause(at_ms, _A_SECOND, self._emitter.now_ms()))
 
     def _cause(self, since_ms: int, timing: Timing | None, came_ms: int | None) -> Cause | None:

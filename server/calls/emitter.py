@@ -35,6 +35,7 @@ from koemori.server.wire import (
     CallUpdatedEvent,
     GapEvent,
     GuidanceEvent,
+    MaskingEvent,
     PartialEvent,
     QuarantinedEvent,
     SpeakersEvent,
@@ -126,6 +127,11 @@ class Emitter:
         end_ms = samples_to_ms(gap.end_sample, gap.sample_rate_hz)
         self._metrics.gaps.labels(gap.cause.value).inc((end_ms - start_ms) / 1000)
         await self._gap(gap.channel.index, start_ms, end_ms, gap.cause)
+
+    async def masking(self, masked: bool, reason: str, at_ms: int, until_ms: int | None) -> None:
+        """Emit `masking`: from here on nothing is kept, or everything again."""
+        head = self._head(at_ms)
+        await self._emit(MaskingEvent(**head, masked=masked, reason=reason, until_ms=until_ms))
 
     async def not_assisted(self, channel: int, start_ms: int, end_ms: int, reason: str) -> None:
         """Emit a `gap` for audio that is recorded and was not listened to."""

@@ -14,6 +14,7 @@ from koemori.audio.errors import KoemoriError
 from koemori.audio.signals import CallUpdated
 from koemori.server.bus import EventSink
 from koemori.server.calls.known import KnownOfCall
+from koemori.server.calls.masking_plan import MaskingStanding
 from koemori.server.calls.ports import CallPorts, CallSource, Pace
 from koemori.server.calls.session import CallSession, SessionLimits
 from koemori.server.telemetry import Metrics
@@ -91,6 +92,16 @@ class LiveCalls:
         """Hand a supervisor's approval to the call; None when it is not live or does not stand there."""
         session = self._session(call_id)
         return None if session is None else await session.approve(user_name, display_name)
+
+    async def mask(self, call_id: str, reason: str, seconds: float | None) -> MaskingStanding | None:
+        """Keep a live call's sound out from now on; None when it is not live."""
+        session = self._session(call_id)
+        return None if session is None else await session.mask(reason, seconds)
+
+    async def unmask(self, call_id: str) -> MaskingStanding | None:
+        """Keep a live call's sound again; None when it is not live."""
+        session = self._session(call_id)
+        return None if session is None else await session.unmask()
 
     async def update(self, call_id: str, update: CallUpdated) -> bool:
         """Tell a live call what became known of it; False when it is not live."""

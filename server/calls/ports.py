@@ -72,6 +72,14 @@ class Recorder(Protocol):
         """Record what the phone system said; returns at once."""
         ...
 
+    def mask(self, channel: int, start_sample: int, sample_count: int) -> None:
+        """Say that samples which were pushed must not be kept; returns at once."""
+        ...
+
+    def mark(self, kind: str, facts: Mapping[str, str | int] | None = None) -> None:
+        """Write something about this recording that a later reader should know; returns at once."""
+        ...
+
     def close(self, ended: CallEnded) -> Future[JournalHead]:
         """End the journal of this call."""
         ...

@@ -20,12 +20,14 @@ from koemori.assist.ladder import LadderStanding
 from koemori.assist.types import Approval, CallFacts, LadderApproved
 from koemori.audio.call import CallEnded, CallId, CallStarted
 from koemori.audio.errors import JournalError, KoemoriError
-from koemori.audio.frames import AudioFrame, Gap, SourceEvent, samples_to_ms
+from koemori.audio.frames import AudioFrame, Gap, GapCause, SourceEvent, samples_to_ms
 from koemori.audio.signals import CallDocument, CallUpdated, KeyPressed
 from koemori.server.bus import EventSink
 from koemori.server.calls.assist_lane import AssistLane
 from koemori.server.calls.emitter import Emitter
 from koemori.server.calls.known import KnownOfCall
+from koemori.server.calls.masking import CallMasking
+from koemori.server.calls.masking_plan import MaskingPlan, MaskingStanding
 from koemori.server.calls.ports import CallPorts, CallSource, Pace, Recorder, StoppableSource
 from koemori.server.calls.recorded_only import RecordedOnly
 from koemori.server.calls.sealed import ledger_of, recording_of, unsealed_ledger
@@ -64,6 +66,7 @@ class SessionLimits:
     queue_ms: int = 4000
     drain_s: float = 20.0
     locale: str = "ja"
+    masking: MaskingPlan = field(default_factory=MaskingPlan)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,6 +77,7 @@ class _Telling:
     recorder: Recorder
     emitter: Emitter
     lane: Lane
+    masking: CallMasking
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
 
@@ -121,23 +125,26 @@ class CallSession:
         await self.sink.call_started(started)
         emitter = Emitter(started, self.sink, self.metrics, live=self.pace is Pace.LIVE)
         await emitter.started()
-        self._lane = lane = self._make_lane(started, emitter)
-        self._telling = _Telling(KnownOfCall.of(started), recorder, emitter, lane)
+        masking = CallMasking(started, self.limits.masking, recorder, emitter)
+        self._lane = lane = self._make_lane(started, emitter, masking)
+        self._telling = _Telling(KnownOfCall.of(started), recorder, emitter, lane, masking)
         self.metrics.calls_live.inc()
         lane_task = asyncio.create_task(lane.run(), name=f"assist-{started.call_id}")
         try:
-            ended = await self._record(source, events, recorder, emitter, lane)
+            ended = await self._record(source, events, self._telling)
+            await self._pass_on(masking.finish(), self._telling)
             return await self._end(ended, recorder, emitter, lane, lane_task)
         finally:
             self._lane = None
             lane_task.cancel()
             self.metrics.calls_live.dec()
 
-    def _make_lane(self, started: CallStarted, emitter: Emitter) -> Lane:
+    def _make_lane(self, started: CallStarted, emitter: Emitter, masking: CallMasking) -> Lane:
         if not self.ports.assisted:
             return RecordedOnly(started, emitter)
         facts = _facts(started, self.limits.locale)
-        return AssistLane(started, self.ports, emitter, self.metrics, self.pace, self.limits.queue_ms, facts)
+        queue_ms = self.limits.queue_ms
+        return AssistLane(started, self.ports, emitter, self.metrics, self.pace, queue_ms, facts, masking)
 
     async def edit(self, values: Mapping[str, str]) -> bool:
         """The agent changed fields of the case; False when the call is not (or no longer) live."""
@@ -161,6 +168,14 @@ class CallSession:
             telling.tasks.add(task)
             task.add_done_callback(telling.tasks.discard)
         return True
+
+    async def mask(self, reason: str, seconds: float | None) -> MaskingStanding | None:
+        """Keep sound out from now on; None when the call is not live."""
+        return None if self._telling is None else await self._telling.masking.start(reason, seconds)
+
+    async def unmask(self) -> MaskingStanding | None:
+        """Keep sound again; None when the call is not live."""
+        return None if self._telling is None else await self._telling.masking.stop()
 
     @property
     def known(self) -> KnownOfCall | None:
@@ -197,11 +212,9 @@ class CallSession:
         self,
         source: CallSource,
         events: AsyncIterator[SourceEvent],
-        recorder: Recorder,
-        emitter: Emitter,
-        lane: Lane,
+        telling: _Telling,
     ) -> CallEnded:
-        reader = asyncio.create_task(self._read(events, recorder, emitter, lane), name="call-reader")
+        reader = asyncio.create_task(self._read(events, telling), name="call-reader")
         stop = self._stop
         if self.started is None or stop is None:
             raise SourceProtocolError("a call that has begun", "none")
@@ -218,27 +231,18 @@ class CallSession:
             reader.cancel()
             await asyncio.wait({reader})
 
-    async def _read(
-        self, events: AsyncIterator[SourceEvent], recorder: Recorder, emitter: Emitter, lane: Lane
-    ) -> CallEnded:
+    async def _read(self, events: AsyncIterator[SourceEvent], telling: _Telling) -> CallEnded:
         """Record until the source ends, in whatever way; never raises but for cancellation."""
         call_id = CallId("") if self.started is None else self.started.call_id
         try:
             async for event in events:
                 match event:
-                    case AudioFrame() | Gap():
-                        recorder.push(event)
-                        self._ends[event.channel.index] = max(
-                            self._ends.get(event.channel.index, 0), event.end_sample
-                        )
-                        await self._tell(event, emitter)
-                        await lane.offer(event)
-                    case KeyPressed():
-                        pass
+                    case AudioFrame() | Gap() | KeyPressed():
+                        await self._pass_on(telling.masking.push(event), telling)
                     case CallUpdated():
                         await self.update(event)
                     case CallDocument():
-                        recorder.note(event)
+                        telling.recorder.note(event)
                     case CallEnded():
                         return event
                     case CallStarted():
@@ -251,11 +255,17 @@ class CallSession:
             return CallEnded(call_id, self.now_ms, "error:internal")
         return CallEnded(call_id, self.now_ms, "disconnected")
 
-    async def _tell(self, event: AudioFrame | Gap, emitter: Emitter) -> None:
-        if isinstance(event, Gap):
-            await emitter.gap(event)
-        else:
-            emitter.first_frame(samples_to_ms(len(event.samples), event.sample_rate_hz))
+    async def _pass_on(self, recorded: list[AudioFrame | Gap], telling: _Telling) -> None:
+        """Tell of what was recorded, and offer it to the assist side."""
+        for event in recorded:
+            index = event.channel.index
+            self._ends[index] = max(self._ends.get(index, 0), event.end_sample)
+            count = event.sample_count if isinstance(event, Gap) else len(event.samples)
+            if isinstance(event, AudioFrame) or event.cause is GapCause.MASKED:
+                telling.emitter.first_frame(samples_to_ms(count, event.sample_rate_hz))
+        await telling.masking.tell()
+        for event in recorded:
+            await telling.lane.offer(event)
 
     async def _end(
         self,

@@ -101,7 +101,8 @@ async def _replay_all(sources: list[ReplaySource], settings: Settings, pace: Pac
     pipeline = await Pipeline.open(settings, metrics, progress)
     progress.end()
     sink = JsonLinesSink(sys.stdout)
-    limits = SessionLimits(settings.assist.queue_ms, settings.assist.drain_s, settings.assist.locale)
+    assist = settings.assist
+    limits = SessionLimits(assist.queue_ms, assist.drain_s, assist.locale, settings.masking.plan())
     interruption = _Interruption()
     code = OK
     try:

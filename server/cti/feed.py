@@ -16,6 +16,7 @@ from koemori.audio.signals import CallUpdated, UpdateKind
 from koemori.server.bells import CALLS, Bells
 from koemori.server.bus import EventBus, SlowReaderError
 from koemori.server.calls.known import KnownOfCall
+from koemori.server.calls.masking_plan import MaskingStanding
 from koemori.server.cti import joining
 from koemori.server.cti.joining import Standing
 from koemori.server.cti.schema import EventType, OperationalEvent
@@ -24,6 +25,8 @@ from koemori.server.db.engine import Database
 from koemori.server.wire import CallStartedEvent, CallUpdatedEvent
 
 logger = logging.getLogger(__name__)
+PAYMENT = "payment"
+"""Why a call is masked between two events of a payment page."""
 _HOLDS = (EventType.CALL_HELD, EventType.CALL_RESUMED)
 
 
@@ -36,6 +39,14 @@ class LiveCalls(Protocol):
 
     async def update(self, call_id: str, update: CallUpdated) -> bool:
         """Tell one what became known of it; False when it is not live."""
+        ...
+
+    async def mask(self, call_id: str, reason: str, seconds: float | None) -> MaskingStanding | None:
+        """Keep a live call's sound out from now on; None when it is not live."""
+        ...
+
+    async def unmask(self, call_id: str) -> MaskingStanding | None:
+        """Keep a live call's sound again; None when it is not live."""
         ...
 
 
@@ -79,8 +90,15 @@ class CtiFeed:
         self._bells.ring(CALLS)
         for call_id, known in self._live.known().items():
             if event.names & {call_id, *known.external_ids.values()}:
+                await self._mask(call_id, event.type)
                 await self._tell(call_id, known, event)
         return True
+
+    async def _mask(self, call_id: CallId, kind: EventType) -> None:
+        if kind is EventType.PAYMENT_STARTED:
+            await self._live.mask(call_id, PAYMENT, None)
+        elif kind is EventType.PAYMENT_ENDED:
+            await self._live.unmask(call_id)
 
     async def run(self) -> None:
         """Tell calls that begin, or get another name, what events said of them; until cancelled."""

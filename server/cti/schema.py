@@ -37,6 +37,9 @@ class EventType(StrEnum):
     WRAPUP_STARTED = "wrapup.started"
     WRAPUP_ENDED = "wrapup.ended"
     CALL_ENDED = "call.ended"
+    PAYMENT_STARTED = "payment.started"
+    """Nothing of the call is kept until `PAYMENT_ENDED`, or until the longest time of `[masking]`."""
+    PAYMENT_ENDED = "payment.ended"
 
 
 class OperationalEvent(BaseModel):

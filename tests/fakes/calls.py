@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -87,7 +87,15 @@ class FakeRecorder:
 
     pushed: list[AudioFrame | Gap] = field(default_factory=list)
     noted: list[CallUpdated | CallDocument] = field(default_factory=list)
+    masked: list[tuple[int, int, int]] = field(default_factory=list)
+    marked: list[tuple[str, dict[str, str | int]]] = field(default_factory=list)
     ended: CallEnded | None = None
+
+    def mask(self, channel: int, start_sample: int, sample_count: int) -> None:
+        self.masked.append((channel, start_sample, sample_count))
+
+    def mark(self, kind: str, facts: Mapping[str, str | int] | None = None) -> None:
+        self.marked.append((kind, dict(facts or {})))
 
     def push(self, event: AudioFrame | Gap) -> None:
         self.pushed.append(event)

@@ -102,6 +102,8 @@ async def _every_event() -> list[WireEvent]:
     await emitter.transcript(Quarantined(CUSTOMER, 2500, 3000, "ご視聴", "no-speech", "1-2500", heard), 5000)
     await emitter.transcript(NotAssisted(AGENT, 3000, 3500, "overload"))
     await emitter.gap(Gap(AGENT, 8000, 800, GapCause.LOST, 8000))
+    await emitter.masking(True, "card-asked", 3500, 63_500)
+    await emitter.masking(False, "card-asked", 3550, None)
     await emitter.transcript(LoadChanged(3600, "partials_reduced", 1500))
     await emitter.transcript(LoadChanged(3900, "shedding", 3000))
     await emitter.transcript(VoiceChanged(CUSTOMER, 3200, 3950, True, 7.412, 3.08))

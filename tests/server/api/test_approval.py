@@ -59,6 +59,12 @@ class EngineOnTheLine:
             self.office.records.append(self.call_id, [assist_to_wire(result, head)])
         return next((result for result in results if isinstance(result, Approval)), None)
 
+    async def mask(self, _call_id: str, _reason: str, _seconds: float | None) -> None:
+        raise AssertionError("nobody masks here")
+
+    async def unmask(self, _call_id: str) -> None:
+        raise AssertionError("nobody masks here")
+
     def ladder(self, call_id: str) -> LadderStanding | None:
         return self.engine.ladder if call_id == self.call_id else None
 

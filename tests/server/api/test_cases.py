@@ -39,6 +39,12 @@ class OneLiveCall:
     async def approve(self, _call_id: str, _user_name: str, _display_name: str) -> None:
         return None
 
+    async def mask(self, _call_id: str, _reason: str, _seconds: float | None) -> None:
+        raise AssertionError("nobody masks here")
+
+    async def unmask(self, _call_id: str) -> None:
+        raise AssertionError("nobody masks here")
+
     def ladder(self, _call_id: str) -> None:
         return None
 

@@ -35,6 +35,8 @@ ALLOWED: dict[str, set[str]] = {
     "getTranscript": {OWNER, BOSS, COUNSEL},
     "askForHelp": {OWNER},
     "closeHelp": {OWNER, BOSS},
+    "startMasking": {OWNER, BOSS},
+    "stopMasking": {OWNER, BOSS},
     "approveEnding": {BOSS},
     "getCase": {OWNER, BOSS, COUNSEL},
     "editCase": {OWNER, BOSS},

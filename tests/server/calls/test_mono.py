@@ -14,13 +14,15 @@ from koemori.models.diarizer import PyannoteDiarizer
 from koemori.models.ports import Diarizer
 from koemori.server.calls.assist_lane import AssistLane
 from koemori.server.calls.emitter import Emitter
+from koemori.server.calls.masking import CallMasking
+from koemori.server.calls.masking_plan import MaskingPlan
 from koemori.server.calls.mono import naming_voices, open_diarizer
 from koemori.server.calls.ports import CallPorts, Listener, Pace
 from koemori.server.config import Settings
 from koemori.server.telemetry import Metrics
 from koemori.server.wire import SpeakersEvent, UtteranceEvent, WireEvent
 
-from tests.fakes.calls import STARTED, FakeEngine, FakeListener, FakeParts
+from tests.fakes.calls import STARTED, FakeEngine, FakeListener, FakeParts, FakeRecorder
 from tests.fakes.sink import ListSink
 from tests.fakes.voices import MONO, TURN_MS, LevelDiarizer, NoDiarizer, ScriptedListener, audio
 
@@ -40,7 +42,9 @@ async def run(diarizer: Diarizer, pace: Pace) -> list[WireEvent]:
     ports = CallPorts(never.open_recorder, never.seal, never.release, make_listener, lambda _: FakeEngine())
     sink, metrics = ListSink(), Metrics()
     emitter = Emitter(CALL, sink, metrics, live=False)
-    lane = AssistLane(CALL, ports, emitter, metrics, pace, 10 * CALL_MS, CallFacts(call_id=CALL.call_id))
+    masking = CallMasking(CALL, MaskingPlan(), FakeRecorder(), emitter)
+    facts = CallFacts(call_id=CALL.call_id)
+    lane = AssistLane(CALL, ports, emitter, metrics, pace, 10 * CALL_MS, facts, masking)
     task = asyncio.create_task(lane.run())
     for start_ms in range(0, CALL_MS, 1000):
         samples = (audio(start_ms, start_ms + 1000) * 32767).astype(np.int16)
