@@ -22,6 +22,9 @@ VAGUE_NAMES = {"utils", "helpers", "manager", "base", "data", "misc", "common"}
 
 HOMES = {
     "aiortc": {"koemori.audio.ingest.webrtc"},
+    "av": {"koemori.audio.ingest.webrtc", "koemori.audio.codecs.decoder"},
+    "defusedxml": {"koemori.audio.sip.metadata"},
+    "pylibsrtp": {"koemori.audio.rtp.srtp"},
     "faster_whisper": {"koemori.models.whisper", "koemori.server.bench.offline"},
     "ctranslate2": {"koemori.models.whisper", "koemori.models.host_probe"},
     "pyannote": {"koemori.models.diarization"},

@@ -28,7 +28,7 @@ from koemori.audio.sip.metadata import Metadata
 
 SOURCE = "siprec"
 _MAX_DOCUMENTS = 200
-_KEYS = re.compile(rb"(inline:)[A-Za-z0-9+/=]+", re.IGNORECASE)
+_KEYS = re.compile(rb"(inline:|(?:^|\n)[ \t]*k=|a=key-mgmt:)[^|\r\n]+", re.IGNORECASE)
 _HIDDEN = frozenset({"", "anonymous", "restricted", "unavailable", "unknown", "private"})
 
 

@@ -26,6 +26,7 @@ class WhipListener:
     settings: WhipTrunk
     _token: str | None = None
     _calls: dict[str, WebRtcCall] = field(default_factory=dict)
+    _answering: int = 0
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def start(self) -> None:
@@ -48,7 +49,7 @@ class WhipListener:
     @property
     def full(self) -> bool:
         """Whether no further call is taken."""
-        return len(self._calls) >= self.settings.max_calls
+        return len(self._calls) + self._answering >= self.settings.max_calls
 
     async def take(self, offer_sdp: str, offerer: Offerer) -> tuple[str, str]:
         """See `OfferTrunk`."""
@@ -61,7 +62,11 @@ class WhipListener:
             dict(offerer.external_ids),
         )
         limits = WebRtcLimits(self.settings.connect_s, self.settings.silence_s)
-        call = await WebRtcCall.answer(offer_sdp, facts, limits)
+        self._answering += 1
+        try:
+            call = await WebRtcCall.answer(offer_sdp, facts, limits)
+        finally:
+            self._answering -= 1
         name = secrets.token_urlsafe(16)
         self._calls[name] = call
         task = asyncio.create_task(self._run(name, call), name="whip-call")

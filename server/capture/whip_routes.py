@@ -94,13 +94,14 @@ async def offer(
         return problem("not-signed-in", "Expected a bearer token of this trunk or a fresh ticket.")
     if content_type.partition(";")[0].strip().lower() != _SDP:
         return problem("unsupported-media-type", f"Expected {_SDP}.")
+    content = (await request.body()).decode("utf-8", "replace")
     if listener.full:
         listener.context.refuse("too-many-calls")
         return problem("too-many-calls", "The trunk takes no more calls now.")
     ids = {} if external_id is None else {"whip": external_id}
     offerer = Offerer(agent_id, number, queue, ids)
     try:
-        name, answer = await listener.take((await request.body()).decode("utf-8", "replace"), offerer)
+        name, answer = await listener.take(content, offerer)
     except OfferError as error:
         listener.context.refuse(error.code)
         return problem("offer", f"Expected {error.expected}; got {error.came}.")

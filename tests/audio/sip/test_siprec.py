@@ -237,10 +237,11 @@ def test_keys_by_info_are_told_and_never_shown() -> None:
 def test_keys_for_media_are_kept_out_of_the_documents() -> None:
     recorder = Recorder(transport="UDP")
     key = "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz"
-    line = f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{key}\n"
-    text = ORACLE.invite().replace("RTP/AVP", "RTP/SAVP").replace("a=label", f"{line}a=label")
+    line = f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{key}|2^31\n"
+    others = f"k=base64:{key}\na=key-mgmt:mikey {key}\n"
+    text = ORACLE.invite().replace("RTP/AVP", "RTP/SAVP").replace("a=label", f"{line}{others}a=label")
     begun(recorder, ORACLE, text)
-    assert b"inline:-" in recorder.media[0].documents["offer-1.sdp"]
+    assert b"inline:-|2^31" in recorder.media[0].documents["offer-1.sdp"]
     assert key.encode() not in recorder.media[0].documents["offer-1.sdp"]
     assert "keys-in-clear" in recorder.problems
 

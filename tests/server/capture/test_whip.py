@@ -182,3 +182,21 @@ def test_a_peer_from_elsewhere_and_an_unknown_trunk_are_refused(tmp_path: Path) 
         assert client.post("/ingest/other/whip", content="v=0", headers=DEVICE).status_code == 404
         assert client.delete(PATH + "/guessed").status_code == 404
         assert client.options(PATH).headers["accept-post"] == "application/sdp"
+
+
+async def test_offers_that_come_together_do_not_pass_the_limit(tmp_path: Path) -> None:
+    trunks = {"softphone": {**TRUNKS["softphone"], "max_calls": 1}}
+    peers = [RTCPeerConnection(RTCConfiguration(iceServers=[])) for _ in range(3)]
+    for peer in peers:
+        peer.addTrack(Tone(440))
+        await peer.setLocalDescription(await peer.createOffer())
+    offers = [peer.localDescription.sdp for peer in peers]
+    with light_service(tmp_path, trunks=trunks) as client:
+        answers = await asyncio.gather(
+            *(asyncio.to_thread(client.post, PATH, content=offer, headers=DEVICE) for offer in offers)
+        )
+        assert sorted(answer.status_code for answer in answers) == [201, 503, 503]
+        taken = next(answer for answer in answers if answer.status_code == 201)
+        assert client.delete(taken.headers["location"]).status_code == 200
+    for peer in peers:
+        await peer.close()

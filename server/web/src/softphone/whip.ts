@@ -40,7 +40,9 @@ export class WhipCall {
       await peer.setRemoteDescription({ type: "answer", sdp: await answer.text() });
       await connected(peer);
       peer.addEventListener("connectionstatechange", () => {
-        if (peer.connectionState === "failed") onLost();
+        if (peer.connectionState !== "failed") return;
+        peer.close();
+        onLost();
       });
       return call;
     } catch (error) {
