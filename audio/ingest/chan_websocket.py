@@ -44,7 +44,7 @@ class MediaStart:
         connection_id: Of `websocket_client.conf`, or what the dial string made of it.
         channel_id: Asterisk's unique id of the WebSocket channel.
         format: Name of the audio format, one of `FORMATS`.
-        variables: Of the channel; empty in the plain spelling.
+        variables: Of the channel, without marks of inheritance; empty in the plain spelling.
     """
 
     connection_id: str | None
@@ -125,4 +125,9 @@ def _json(text: str) -> tuple[str, dict[str, Any]]:
 def _variables(value: object) -> Mapping[str, str]:
     if not isinstance(value, dict) or len(value) > _MOST_VARIABLES:
         return {}
-    return {key: text for key, text in value.items() if isinstance(text, str)}
+    return {_own_name(key): text for key, text in value.items() if isinstance(text, str)}
+
+
+def _own_name(name: str) -> str:
+    """Without the one or two underscores that say how far a variable is inherited."""
+    return name.removeprefix("_").removeprefix("_")

@@ -1,8 +1,10 @@
 """Asterisk opens a WebSocket per channel (`chan_websocket`); `audio.ingest.chan_websocket` reads it.
 
-What a leg is comes from the address (`v(call=…,role=…)` in the dial string) or, in the JSON spelling, from
-channel variables: `call` (joins the legs), `role` (agent, customer), `agent`, `queue`, `from`; as variables
-`KOEMORI_CALL` and so on. Nothing is sent but the answer to the upgrade.
+What a leg is comes from channel variables, which the JSON spelling tells (`KOEMORI_CALL` joins the legs,
+`KOEMORI_ROLE` is agent or customer, `KOEMORI_AGENT`, `KOEMORI_QUEUE`, `KOEMORI_FROM`), or from the address
+(`v(call=…,role=…)` in the dial string). Where variables tell anything the address does not count: Asterisk
+keeps it for the connection, not for the channel, so it may be another call's. Nothing is sent but the answer
+to the upgrade.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from starlette.datastructures import QueryParams
 from starlette.websockets import WebSocket
 
 SUBPROTOCOL = "media"
+_VARIABLE = "KOEMORI_"
 _ROLES = {"agent": ChannelRole.AGENT, "customer": ChannelRole.CUSTOMER}
 
 
@@ -87,9 +90,14 @@ class ChannelSocket(LegSocket):
         if self.legs:
             refuse("one MEDIA_START in a connection", "another")
 
+        own = {
+            name.removeprefix(_VARIABLE).lower(): value
+            for name, value in start.variables.items()
+            if name.startswith(_VARIABLE)
+        }
+
         def told(name: str) -> str | None:
-            given = self._address.get(name) or start.variables.get(f"KOEMORI_{name.upper()}")
-            return short_text(given)
+            return short_text(own.get(name) if own else self._address.get(name))
 
         key, role = told("call"), _ROLES.get(told("role") or "", ChannelRole.UNKNOWN)
         if not self.has_place(key, role):

@@ -45,7 +45,7 @@ def test_both_spellings_of_asterisk_say_the_same() -> None:
         "connection_id": "rec1",
         "channel_id": "17.4",
         "format": "slin16",
-        "channel_variables": {"KOEMORI_CALL": "7", "odd": 3},
+        "channel_variables": {"__KOEMORI_CALL": "7", "odd": 3},
     }
     assert read_text(plain) == MediaStart("rec1", "17.4", "slin16")
     assert read_text(json.dumps(spelled)) == MediaStart("rec1", "17.4", "slin16", {"KOEMORI_CALL": "7"})

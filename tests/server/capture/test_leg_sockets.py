@@ -107,6 +107,22 @@ def test_two_channels_of_one_call_are_joined(tmp_path: Path) -> None:
     assert 8_000 <= len(samples) <= 8_800
 
 
+def test_what_the_channels_own_variables_say_outweighs_a_stale_address(tmp_path: Path) -> None:
+    """Asterisk dials with the parameters of the call before when a channel has none of its own."""
+    customer, agent = tone(440, 1.0), tone(1000, 1.0)
+    stale = "/ingest/ast?call=6&role=customer&queue=other"
+    with light_service(tmp_path, trunks=TRUNKS) as client:
+        with client.websocket_connect(stale) as first, client.websocket_connect(stale) as second:
+            first.send_text(start("8.1", "slin", __KOEMORI_CALL="7", __KOEMORI_ROLE="customer"))
+            second.send_text(start("8.2", "slin", KOEMORI_CALL="7", KOEMORI_ROLE="agent"))
+            play({first: customer.tobytes(), second: agent.tobytes()}, {first: 320, second: 320})
+            until(lambda: recorded_ms(client) >= 1000)
+        ((samples, manifest),) = sealed(tmp_path)
+    roles = {channel["role"]: channel["index"] for channel in manifest["audio"]["channels"]}
+    assert roles == {"agent": 0, "customer": 1}
+    assert (loudest_hz(samples[:, 0]), loudest_hz(samples[:, 1])) == (1000, 440)
+
+
 def test_a_channel_that_stays_alone_is_a_mono_call(tmp_path: Path) -> None:
     with light_service(tmp_path, trunks=TRUNKS) as client:
         with client.websocket_connect("/ingest/ast?call=9") as socket:
