@@ -40,6 +40,7 @@ _DURATION = re.compile(r"PT(?:(\d{1,4})H)?(?:(\d{1,6})M)?(?:(\d{1,8})(?:\.(\d{1,
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")
 _REASONS = {"end": "stop", "error": "error:peer", "disconnect": "disconnected", "reconnect": "reconnect"}
 _MOST_OFFERS = 16
+_TOLERANCE = RATE_HZ // 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,8 @@ class AudioHookSession:
             return self._open(given, text)
         if kind == "close":
             reason = _REASONS.get(str(given.get("reason")), "stop")
-            return Step(self._close(reason), [self._say("closed", {})], over=True)
+            last = self._paused_until(message["position"])
+            return Step(last + self._close(reason), [self._say("closed", {})], over=True)
         if kind == "ping":
             return Step(replies=[self._say("pong", {})])
         if kind == "error":
@@ -156,7 +158,12 @@ class AudioHookSession:
             return Step()
         if not self.opened:
             refuse("open before anything else", kind if kind in _KINDS else "another", fatal=True)
+        step = self._inside(kind, given)
         self._check_position(message["position"])
+        return step
+
+    def _inside(self, kind: str, given: Mapping[str, Any]) -> Step:
+        """A message of an open session."""
         match kind:
             case "update":
                 return Step(self._updated(given), [self._say("updated", {})])
@@ -294,9 +301,15 @@ class AudioHookSession:
         at_ms = samples_to_ms(self._position, RATE_HZ)
         return [CallUpdated(self._started.call_id, at_ms, UpdateKind.FACTS, {"language": language})]
 
-    def _check_position(self, position: object) -> None:
+    def _paused_until(self, position: object) -> list[SourceEvent]:
+        """The pause in which a call ends; its length stands in no message but the closing one's position."""
         told = _samples(position, "position")
-        if not self.probe and abs(told - self._position) > RATE_HZ // 1000:
+        return self._gap(max(0, told - self._position), GapCause.PAUSED) if self._paused else []
+
+    def _check_position(self, position: object) -> None:
+        """A position is told with what its message says included, and goes on during a pause."""
+        ahead = _samples(position, "position") - self._position
+        if not self.probe and (ahead < -_TOLERANCE or (ahead > _TOLERANCE and not self._paused)):
             self.problems["position"] += 1
 
     def _close(self, reason: str) -> list[SourceEvent]:

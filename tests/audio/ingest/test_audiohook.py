@@ -110,6 +110,30 @@ def test_what_the_client_kept_back_is_a_gap_of_its_kind() -> None:
     exchange.say(exchange.client.say("close", reason="end"))
     _, there = assemble(exchange.events)
     assert there.shape[1] == 1600 + 16_000 + 1600 + 800 + 800
+    assert not exchange.session.problems
+
+
+def test_a_pause_that_lasts_until_the_end_is_recorded_as_one() -> None:
+    exchange = opened(passed_s=4.0)
+    exchange.send(1600)
+    exchange.say(exchange.client.say("paused"))
+    exchange.client.samples += 8000
+    assert exchange.say(exchange.client.say("update", language="ja")) == ["updated"]
+    exchange.client.samples += 8000
+    exchange.say(exchange.client.say("close", reason="end"))
+    assert exchange.gaps() == [(1600, 16_000, GapCause.PAUSED)]
+    ended = exchange.events[-1]
+    assert isinstance(ended, CallEnded)
+    assert ended.end_ms == 2200
+    assert not exchange.session.problems
+
+
+def test_a_pause_at_the_end_is_no_longer_than_time_has_been() -> None:
+    exchange = opened(passed_s=4.0)
+    exchange.say(exchange.client.say("paused"))
+    exchange.client.samples += 3600 * 8000
+    exchange.say(exchange.client.say("close", reason="end"))
+    assert exchange.gaps() == [(0, 9 * 8000, GapCause.PAUSED)]
 
 
 def test_audio_during_a_pause_is_not_recorded() -> None:
