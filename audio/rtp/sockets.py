@@ -198,7 +198,7 @@ class RtpSockets:
         """One tick: everything that waits, to whom it belongs."""
         now_us = _now_us()
         for key, _ in self._selector.select(0):
-            self._drain(*key.data)
+            _guarded(self._drain, *key.data)
         for sink in tuple(self._sinks.values()):
             _guarded(sink.tick, now_us)
         if now_us >= self._next_scan_us:
@@ -230,7 +230,7 @@ class RtpSockets:
         due_us, worked_ns = _now_us(), time.thread_time_ns()
         while True:
             begun_us = _now_us()
-            self.drain()
+            _guarded(self.drain)
             taken_us = _now_us() - begun_us
             self.longest_tick_us = max(self.longest_tick_us, taken_us)
             before_ns, worked_ns = worked_ns, time.thread_time_ns()
@@ -267,7 +267,7 @@ class RtpSockets:
 
 
 def _guarded(work: Callable[..., None], *arguments: object) -> None:
-    """A sink's mistake must not end the capture of the other calls."""
+    """A mistake about one call must not end the capture of the others."""
     try:
         work(*arguments)
     except Exception as error:

@@ -70,6 +70,22 @@ async def sent(port: RtpPort, datagrams: Sequence[bytes], sink: Sink, *, rtcp: b
     return sender
 
 
+async def test_a_socket_that_fails_costs_the_others_nothing(
+    sockets: RtpSockets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sinks = Sink(), Sink()
+    broken, whole = (sockets.open(sink, 0, allows=lambda host: True) for sink in sinks)
+
+    def fails(*_arguments: object) -> list[tuple[int, bytes]]:
+        raise ValueError("a mistake")
+
+    monkeypatch.setattr(broken.rtp, "drain", fails)
+    for number in range(2):
+        for port, sink in zip((broken, whole), sinks, strict=True):
+            (await sent(port, [packet(number)], sink)).close()
+    assert sinks[1].datagrams == [packet(0), packet(1)]
+
+
 async def test_what_comes_between_two_ticks_is_one_batch_stamped_by_the_kernel(sockets: RtpSockets) -> None:
     sink = Sink()
     port = sockets.open(sink, 3, allows=lambda host: True)
