@@ -29,7 +29,6 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -225,9 +224,8 @@ def main(arguments: argparse.Namespace) -> int:
             rows.append(run_child(name, engine, count, arguments))
             print(json.dumps(rows[-1]), flush=True)
     result = {
+        **environment(),
         "command": f"python -m benchmarks.fuzzing --inputs {arguments.inputs} --seed {arguments.seed}",
-        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "environment": environment(),
         "inputs": sum(row["inputs"] for row in rows),
         "limit_ms": LIMIT_MS,
         "slowest_ms": max(row["slowest_ms"] for row in rows),

@@ -19,7 +19,7 @@ from koemori.server.capture.settings import TrunkConfig
 from koemori.server.capture.trunk import TrunkStatus
 from pydantic import BaseModel, ConfigDict
 
-Source = Literal["standing", "problem", "refusal"]
+Source = Literal["standing", "problem", "refusal", "setting"]
 _QUIET_AFTER = timedelta(minutes=10)
 
 
@@ -85,11 +85,15 @@ class Trunk:
     public_url: str | None = None
 
 
+def read_faults(text: str) -> tuple[Fault, ...]:
+    """The rows of a table in TOML."""
+    return tuple(Fault.model_validate(row) for row in tomllib.loads(text)["fault"])
+
+
 @cache
 def load_faults() -> tuple[Fault, ...]:
-    """All rows, in order: the first that fits counts."""
-    text = files("koemori.server.capture").joinpath("faults.toml").read_text(encoding="utf-8")
-    return tuple(Fault.model_validate(row) for row in tomllib.loads(text)["fault"])
+    """What is said of counters, in order: the first row that fits counts."""
+    return read_faults(files("koemori.server.capture").joinpath("faults.toml").read_text(encoding="utf-8"))
 
 
 def find_fault(on: Source, code: str) -> Fault:
@@ -99,23 +103,26 @@ def find_fault(on: Source, code: str) -> Fault:
 
 def judge(trunk: Trunk, status: TrunkStatus, now: datetime) -> list[TrunkFinding]:
     """Everything there is to say of a trunk's standing: what spoils calls first."""
-    found = [_said(trunk, on, code, count) for on, code, count in _counted(status, now)]
+    found = [
+        say(trunk, find_fault(on, code), code, count) for on, code, count in _counted(trunk, status, now)
+    ]
     return sorted(found, key=lambda finding: (not finding.grave, -finding.count))
 
 
-def _counted(status: TrunkStatus, now: datetime) -> Iterator[tuple[Source, str, int]]:
+def _counted(trunk: Trunk, status: TrunkStatus, now: datetime) -> Iterator[tuple[Source, str, int]]:
     for code, count in status.problems.items():
         yield "problem", code, count
     for code, count in status.refused.items():
         yield "refusal", code, count
-    if not status.calls_taken and now - status.opened_at > _QUIET_AFTER:
+    configured = trunk.settings.model_fields_set - {"kind"}  # the one that is there by itself may stay unused
+    if configured and not status.calls_taken and now - status.opened_at > _QUIET_AFTER:
         yield "standing", "never-called", 0
 
 
-def _said(trunk: Trunk, on: Source, code: str, count: int) -> TrunkFinding:
-    fault = find_fault(on, code)
+def say(trunk: Trunk, fault: Fault, code: str, count: int, **more: object) -> TrunkFinding:
+    """Put what is known of a trunk, and `more`, into a row's sentences."""
     places = ", ".join(listens_at(trunk.name, trunk.settings, trunk.public_url))
-    facts = {
+    facts: dict[str, object] = {
         "code": code,
         "count": f"{count:,}",
         "trunk": trunk.name,
@@ -123,10 +130,11 @@ def _said(trunk: Trunk, on: Source, code: str, count: int) -> TrunkFinding:
         "media": media_at(trunk.settings) or places,
         "allow": ", ".join(str(network) for network in trunk.settings.allow),
         "public": trunk.public_url or "-",
+        **more,
     }
     return TrunkFinding(
         code=code,
-        on=on,
+        on=fault.on,
         count=count,
         grave=fault.grave,
         came=Said(ja=fault.ja.came.format_map(facts), en=fault.en.came.format_map(facts)),
