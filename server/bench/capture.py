@@ -14,6 +14,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -55,7 +56,6 @@ async def measure(counts: Sequence[int], plan: CapturePlan, tell: Callable[[str]
         rows.append(row)
         tell(line(row))
     return {
-        "seconds": plan.seconds,
         "calls_per_s": plan.calls_per_s,
         "legs_per_call": 2,
         "codec": "PCMU",
@@ -84,7 +84,7 @@ def line(row: Mapping[str, Any]) -> str:
 
 
 async def _run(count: int, plan: CapturePlan, home: Path) -> dict[str, Any]:
-    port = free_tcp_port()
+    port, began_at = free_tcp_port(), datetime.now(UTC)
     service = await Child.start("koemori.server.bench.capture_service")
     sender = await Child.start("koemori.server.bench.capture_sender", HOST)
     client = RecordingClient(HOST, port)
@@ -108,6 +108,8 @@ async def _run(count: int, plan: CapturePlan, home: Path) -> dict[str, Any]:
     return {
         "calls": count,
         "legs": 2 * count,
+        "seconds": plan.seconds,
+        "began_at": began_at.isoformat(timespec="seconds"),
         "packets_sent": sum(sent.values()),
         **asdict(checked),
         "answer_ms": _ranks(answers),
