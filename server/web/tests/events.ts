@@ -9,6 +9,7 @@ import type {
   FieldValue,
   Gap,
   Guidance,
+  MaskingChange,
   PartialText,
   Quarantined,
   Speakers,
@@ -205,5 +206,13 @@ export const speakers = (event: Some<Speakers>): Speakers => ({
   type: "speakers",
   utterance_id: "0-0",
   runs: [{ speaker: "S1", start_ms: 0, end_ms: 800, text: "もしもし" }],
+  ...event,
+});
+
+export const masking = (event: Some<MaskingChange>): MaskingChange => ({
+  ...base(event.seq * 1000),
+  type: "masking",
+  masked: true,
+  reason: "button",
   ...event,
 });

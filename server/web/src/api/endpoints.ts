@@ -6,6 +6,7 @@ import type {
   CaseRecord,
   EventPage,
   LadderApproval,
+  MaskingState,
   Playbook,
   RecordingDetail,
   RecordingPage,
@@ -39,6 +40,15 @@ export const withdrawHelp = (callId: string): Promise<void> =>
   request(`/calls/${id(callId)}/help`, { method: "DELETE" });
 
 export const approveEnding = (callId: string): Promise<LadderApproval> =>
+/** Keeps the call's sound and words out from now on; asked again, for as long from then. */
+export const startMasking = (callId: string, seconds?: number): Promise<MaskingState> =>
+  request(`/calls/${id(callId)}/masking`, {
+    method: "POST",
+    body: seconds === undefined ? {} : { seconds },
+  });
+export const stopMasking = (callId: string): Promise<MaskingState> =>
+  request(`/calls/${id(callId)}/masking`, { method: "DELETE" });
+
   request(`/calls/${id(callId)}/ladder/approval`, { method: "POST" });
 
 export const getCase = (callId: string): Promise<CaseRecord> => request(`/cases/${id(callId)}`);

@@ -22,6 +22,7 @@ export type AlertReview = Schemas["AlertReviewEvent"];
 export type FieldValue = Schemas["WireFieldValue"];
 export type CaseRevision = Schemas["CaseEvent"];
 export type Gap = Schemas["GapEvent"];
+export type MaskingChange = Schemas["MaskingEvent"];
 export type Assistance = Schemas["AssistanceEvent"];
 export type VoiceChange = Schemas["VoiceEvent"];
 export type AssistanceLevel = Assistance["level"];
@@ -47,6 +48,7 @@ const TYPES: ReadonlySet<string> = new Set<CallEvent["type"]>([
   "alert_review",
   "case",
   "gap",
+  "masking",
   "assistance",
   "voice",
   "call_ended",

@@ -8,6 +8,7 @@ export type LastAlert = Schemas["LastAlert"];
 export type CallSummary = Schemas["CallSummary"];
 export type LadderState = Schemas["LadderState"];
 export type LadderApproval = Schemas["LadderApproval"];
+export type MaskingState = Schemas["MaskingState"];
 export type CallPage = Schemas["CallPage"];
 export type EventPage = Schemas["EventPage"];
 export type CaseRecord = Schemas["Case"];

@@ -12,8 +12,10 @@ import { LanguageSwitch } from "../ui/LanguageSwitch";
 import { useProblemText } from "../ui/Notice";
 import classes from "./Desk.module.css";
 import { LineDot } from "./LineDot";
+import { MaskingButton } from "./MaskingBanner";
 import { recordingState } from "./recordingState";
 import type { Help } from "./useHelp";
+import type { Masking } from "./useMasking";
 
 interface TitleProps {
   about: CallSummary | null;
@@ -40,6 +42,7 @@ interface BarProps {
   callMs: number;
   line: LineState;
   help: Help;
+  masking: Masking;
   isLive: boolean;
   others: readonly CallSummary[];
   onOpen: (callId: string) => void;
@@ -47,7 +50,7 @@ interface BarProps {
 }
 
 export function CallBar(props: BarProps) {
-  const { about, call, callMs, line, help, isLive, others, onOpen, onKeys } = props;
+  const { about, call, callMs, line, help, masking, isLive, others, onOpen, onKeys } = props;
   const { t } = useTranslation();
   // Without the line the page does not know, and must not say that it does.
   const isKnown = line.phase === "online" || call.ended !== null;
@@ -89,6 +92,7 @@ export function CallBar(props: BarProps) {
         </Button>
       ))}
       <LineDot line={line} latency={isLive ? latency : null} />
+      {isLive && !masking.isOn && <MaskingButton masking={masking} />}
       {isLive && <HelpButton help={help} />}
       <Button variant="subtle" color="gray" c="var(--k-ink-2)" size="compact-sm" px={6} onClick={onKeys}>
         <kbd className={classes.kbd}>?</kbd>

@@ -16,8 +16,10 @@ import classes from "./Desk.module.css";
 import { LineBanner } from "./DeskPage";
 import { GuidancePane } from "./GuidancePane";
 import { KeysDialog } from "./KeysDialog";
+import { MaskingBanner } from "./MaskingBanner";
 import { standingCards } from "./guidanceDeck";
 import { useHelp } from "./useHelp";
+import { useMasking } from "./useMasking";
 
 interface Props {
   callId: string;
@@ -55,9 +57,11 @@ export function CallDesk({ callId, summary, others, unsaved, onOpen, onDone }: P
   const nextCard = () => setTurned({ top: topId, by: by + 1 });
   const show = (utteranceId: string) => setFocus({ utteranceId, nonce: Date.now() });
   const help = useHelp(callId, about);
+  const masking = useMasking(callId, call);
 
   useKeys([
     { key: "F2", run: () => isLive && help.ask(), whileTyping: true },
+    { key: "F4", run: () => isLive && (masking.isOn ? masking.stop() : masking.start()), whileTyping: true },
     { key: "F8", run: nextCard, whileTyping: true },
     { key: "F9", run: nextEmptyField, whileTyping: true },
     { key: "Ctrl+Enter", run: () => line.save(callId), whileTyping: true },
@@ -74,6 +78,7 @@ export function CallDesk({ callId, summary, others, unsaved, onOpen, onDone }: P
           callMs={callMs}
           line={lineState}
           help={help}
+          masking={masking}
           isLive={isLive}
           others={others}
           onOpen={onOpen}
@@ -81,6 +86,7 @@ export function CallDesk({ callId, summary, others, unsaved, onOpen, onDone }: P
         />
       </TopBar>
       <LineBanner />
+      <MaskingBanner masking={masking} callMs={callMs} />
       <main className={classes.columns}>
         <Conversation call={call} focus={focus} toLatest={latest}>
           <CallAssistance call={call} line={lineState} callMs={callMs} />

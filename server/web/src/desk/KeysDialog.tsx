@@ -4,6 +4,7 @@ import classes from "./Desk.module.css";
 
 const KEYS = [
   ["F2", "help"],
+  ["F4", "mask"],
   ["F8", "next"],
   ["F9", "case"],
   ["Ctrl+Enter", "save"],

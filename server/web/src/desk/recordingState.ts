@@ -8,6 +8,7 @@ const RECENT_LOSS_MS = 10_000;
 
 export function recordingState(call: CallState, nowMs: number): RecordingState {
   if (call.ended !== null) return "done";
+  if (call.masking?.masked === true) return "masked";
   const within = (cause: string, ms: number) =>
     call.gaps.some((gap) => gap.cause === cause && gap.start_ms + gap.duration_ms >= nowMs - ms);
   if (within("paused", RECENT_MS)) return "paused";

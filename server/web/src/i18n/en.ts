@@ -1,3 +1,4 @@
+import { enMasking } from "./en.masking";
 import { enRecordings } from "./en.recordings";
 import { enRule } from "./en.rule";
 import { enReview } from "./en.review";
@@ -96,6 +97,7 @@ export const en: Messages = {
     recording_untouched: "Recordings are not affected",
   },
   standing: { held: "On hold", transferred: "Transferred", caller_known: "Caller known" },
+  masking: enMasking,
   voice: {
     raised: "Raised voice",
     level: "{{db}} dB",
@@ -288,6 +290,7 @@ export const en: Messages = {
     key: {
       help: "Call for help",
       next: "Next guidance",
+      mask: "Mask card details, or end it",
       save: "Save the case",
       close: "Close, undo typing",
       confirm: "Confirm the field",

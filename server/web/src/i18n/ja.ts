@@ -1,3 +1,4 @@
+import { jaMasking } from "./ja.masking";
 import { jaRecordings } from "./ja.recordings";
 import { jaReview } from "./ja.review";
 import { jaRule } from "./ja.rule";
@@ -99,6 +100,7 @@ export const ja = {
     recording_untouched: "録音に影響はありません",
   },
   standing: { held: "保留中", transferred: "転送", caller_known: "相手が判明" },
+  masking: jaMasking,
   voice: {
     raised: "声量上昇",
     level: "{{db}} dB",
@@ -281,6 +283,7 @@ export const ja = {
     key: {
       help: "応援を呼ぶ",
       next: "次の案内へ",
+      mask: "カード情報を伏せる・終える",
       save: "記録を保存",
       close: "閉じる・入力を取り消す",
       confirm: "欄を確定",

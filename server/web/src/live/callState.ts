@@ -11,6 +11,7 @@ import type {
   Gap,
   Guidance,
   History,
+  MaskingChange,
   PartialText,
   Quarantined,
   Repetition,
@@ -62,6 +63,8 @@ export interface CallState {
   mediaMs: number;
   /** What the recogniser last said it sheds; null until it says anything. */
   assistance: Assistance | null;
+  /** What was last said of masking; null while nothing was ever masked. */
+  masking: MaskingChange | null;
   /** What was last said of the loudness of the caller's voice; null until it rose for the first time. */
   voice: VoiceChange | null;
 }
@@ -89,6 +92,7 @@ export function emptyCall(callId: string): CallState {
     caseRevision: null,
     mediaMs: 0,
     assistance: null,
+    masking: null,
     voice: null,
   };
 }
@@ -165,6 +169,7 @@ const APPLY: Apply = {
   approval: (state, event) => ({ ...state, approval: newer(state.approval, event) }),
   case: (state, event) => ({ ...state, caseRevision: newer(state.caseRevision, event) }),
   gap: (state, event) => ({ ...state, gaps: insertByStart(state.gaps, event) }),
+  masking: (state, event) => ({ ...state, masking: newer(state.masking, event) }),
   assistance: (state, event) => ({ ...state, assistance: newer(state.assistance, event) }),
   voice: (state, event) => ({ ...state, voice: newer(state.voice, event) }),
   call_ended: (state, event) => ({
