@@ -147,8 +147,8 @@ class CallSession:
         return AssistLane(started, self.ports, emitter, self.metrics, self.pace, queue_ms, facts, masking)
 
     async def edit(self, values: Mapping[str, str]) -> bool:
-        """The agent changed fields of the case; False when the call is not (or no longer) live."""
-        if self._lane is None:
+        """The agent changed fields of the case; False when the call is not live, or has no case."""
+        if self._lane is None or not self.ports.assisted:
             return False
         await self._lane.edit(self.now_ms, values)
         return True

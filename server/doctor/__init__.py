@@ -34,7 +34,6 @@ def examine(settings: Settings, quick: bool = False) -> Iterator[Finding]:
 
 
 def _checks(settings: Settings, quick: bool) -> tuple[Check, ...]:
-    hears = Recognition(settings, quick)
     return (
         ("port", lambda: machine.check_port(settings)),
         ("disk", lambda: machine.check_disk(settings)),
@@ -43,6 +42,13 @@ def _checks(settings: Settings, quick: bool) -> tuple[Check, ...]:
         ("codecs", machine.check_codecs),
         ("database", lambda: machine.check_database(settings)),
         ("web", machine.check_web_pages),
+        *(_of_assistance(settings, quick) if settings.assist.enabled else (("recognition", _off),)),
+    )
+
+
+def _of_assistance(settings: Settings, quick: bool) -> tuple[Check, ...]:
+    hears = Recognition(settings, quick)
+    return (
         ("weights", hears.check_weights),
         ("words", hears.check_words),
         ("device", hears.check_device),
@@ -52,3 +58,7 @@ def _checks(settings: Settings, quick: bool) -> tuple[Check, ...]:
         ("speakers", hears.check_speakers),
         ("opinion", lambda: check_third_opinion(settings)),
     )
+
+
+def _off() -> Finding:
+    return Finding("recognition", "ok", "off; calls are recorded only")
