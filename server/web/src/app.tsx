@@ -12,6 +12,7 @@ import { LoginPage } from "./session/LoginPage";
 import { HOME, RequireRole } from "./session/RequireRole";
 import { lapseSession, SessionProvider, useSession } from "./session/SessionContext";
 import { SoftphonePage } from "./softphone/SoftphonePage";
+import { TrunksPage } from "./trunks/TrunksPage";
 import { ErrorBoundary } from "./ui/ErrorBoundary";
 import { cssVariables, theme } from "./ui/theme";
 import { areaOf, useScheme } from "./ui/scheme";
@@ -74,6 +75,7 @@ function AppRoutes() {
       </Route>
       <Route element={<RequireRole role="supervisor" />}>
         <Route path="/board" element={<BoardPage />} />
+        <Route path="/trunks" element={<TrunksPage />} />
         <Route
           path="/board/calls/:callId"
           element={

@@ -12,6 +12,7 @@ import type {
   RecordingPage,
   RuleText,
   Softphones,
+  TrunkList,
   User,
   VerifyResult,
   Wallboard,
@@ -59,6 +60,7 @@ export const getPlaybook = (locale: string): Promise<Playbook> => request("/play
 export const getAlertRule = (callId: string, alertId: string): Promise<RuleText> =>
   request(`/calls/${id(callId)}/alerts/${id(alertId)}/rule`);
 
+export const listTrunks = (): Promise<TrunkList> => request("/trunks");
 export const getWallboard = (): Promise<Wallboard> => request("/wallboard");
 
 /** Search terms; days are local dates, `2026-04-01`, both included. */

@@ -1,4 +1,5 @@
 import { useTranslation } from "react-i18next";
+import { Link } from "react-router";
 import type { Wallboard } from "../api/types";
 import { LineDot } from "../desk/LineDot";
 import { localTime, localTimeWithSeconds } from "../i18n/format";
@@ -19,6 +20,9 @@ export function BoardPage() {
     <div className={classes.page}>
       <TopBar title={t("board.title")}>
         <span className={classes.grow} />
+        <Link className={classes.lines} to="/trunks">
+          {t("trunks.open")}
+        </Link>
         <LineDot line={line} latency={null} />
         <LanguageSwitch />
       </TopBar>

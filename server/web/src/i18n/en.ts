@@ -3,6 +3,7 @@ import { enRecordings } from "./en.recordings";
 import { enRule } from "./en.rule";
 import { enReview } from "./en.review";
 import { enSoftphone } from "./en.softphone";
+import { enTrunks } from "./en.trunks";
 import { enRecordRules, enTags } from "./en.tags";
 import type { Messages } from "./ja";
 
@@ -389,6 +390,7 @@ export const en: Messages = {
   rule: enRule,
   review: enReview,
   softphone: enSoftphone,
+  trunks: enTrunks,
   tag: enTags,
   record_rule: enRecordRules,
 };

@@ -3,6 +3,7 @@ import { jaRecordings } from "./ja.recordings";
 import { jaReview } from "./ja.review";
 import { jaRule } from "./ja.rule";
 import { jaSoftphone } from "./ja.softphone";
+import { jaTrunks } from "./ja.trunks";
 import { jaRecordRules, jaTags } from "./ja.tags";
 
 export const ja = {
@@ -382,6 +383,7 @@ export const ja = {
   rule: jaRule,
   review: jaReview,
   softphone: jaSoftphone,
+  trunks: jaTrunks,
   tag: jaTags,
   record_rule: jaRecordRules,
 };

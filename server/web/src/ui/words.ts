@@ -3,7 +3,7 @@ import type { TFunction } from "i18next";
 /** The word for a code of the contract; a code of a later version shows as itself rather than as nothing. */
 export function codeWord(
   t: TFunction,
-  group: "category" | "end_state" | "validity" | "manner",
+  group: "category" | "end_state" | "validity" | "manner" | "trunks.kind",
   code: string,
 ): string {
   return t(`${group}.${code}` as "category", { defaultValue: code });
