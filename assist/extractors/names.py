@@ -1,7 +1,8 @@
 """The customer's name: said of oneself, given when asked, read back by the agent, corrected.
 
 A name that is followed by 「さん」, or said about somebody else, is not the caller's. What the agent
-reads back (「小野寺様」) outweighs what was heard from the customer, but a given name stays.
+reads back (「小野寺様」) outweighs what was heard from the customer, but a given name stays. A name that was
+spelled by ear is taken for the family name that its mentions sound like (`koemori.assist.name_sounds`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import Final
 
 from koemori.assist.context import CallView
 from koemori.assist.corrections import DENIAL
+from koemori.assist.name_mentions import NameMentions, is_certain, is_plausible
+from koemori.assist.name_sounds import sounds_alike
 from koemori.assist.phrases import fold
 from koemori.assist.playbooks.schema import Playbook
 from koemori.assist.types import CallFacts, FieldProposal, Heard
@@ -54,6 +57,9 @@ _NOT_NAMES: Final = (
     *"客皆子母父嬢奥娘息何神殿王妻夫兄姉弟妹姑方先孫連",
     "本人", "家族", "主人", "祖母", "祖父", "両親", "社長", "相手", "団体", "法人",
 )  # fmt: skip
+_NOBODY: Final = (
+    "みな", "おきゃく", "どちら", "どなた", "おふたり", "あなた", "おかあ", "おじょう", "おとう",
+)  # fmt: skip
 _ASKED: Final = re.compile("(お?名前|ご?氏名|どちら様|どなた様)")
 _ASKS_ELSE: Final = re.compile("いつ|どちら|どの(?:よう|くらい)|いかが|何(?:が|を|時|色|名)|よろしいですか")
 _AFTER_NAME: Final = re.compile(
@@ -71,12 +77,15 @@ _RELATIONS: Final = (
     "長男", "長女", "次男", "次女", "孫", "家内",
     "号室", "号", "代表", "店主", "総務", "事務", "経理",
 )  # fmt: skip
+_BEFORE_NAMES: Final = ("は", "けど", "が", "あの", "ので", "で", "て")
 _FIRMS: Final = (
     "会社", "商事", "商店", "工業", "産業", "建設", "工務店", "製作所",
     "医院", "クリニック", "事務所", "店", "組合", "園", "社",
 )  # fmt: skip
 _HEARD_IN_KANA: Final = 0.5
 _READ_BACK_IN_KANA: Final = 0.6
+_AGREED: Final = 0.7
+"""Several mentions sound like it; nobody said how it is written."""
 _MENTIONED: Final = 0.6
 _SAID: Final = 0.8
 _READ_BACK: Final = 0.9
@@ -96,12 +105,34 @@ class NameExtractor:
         self._confidence = 0.0
         self._others: set[str] = set()
         """Given names of the caller's kin."""
+        self._mentions = NameMentions()
+        self._spelled = ""
 
     def observe(self, heard: Heard, call: CallView) -> list[FieldProposal]:
         """Look for the caller's own name."""
         if heard.speaker is ChannelRole.AGENT:
-            return self._read_back(heard)
-        return self._said(heard, call)
+            self._mentions.called(heard.utterance_id, heard.text)
+            return self._by_sound(self._read_back(heard))
+        self._mentions.said(heard.utterance_id, heard.text, _asked(heard, call))
+        return self._by_sound(self._said(heard, call))
+
+    def _by_sound(self, proposed: list[FieldProposal]) -> list[FieldProposal]:
+        """The proposals, unless the name was spelled by ear: then the one that it sounds like, or none."""
+        agreed = self._mentions.agreed
+        if self._surname is not None and (self._surname == self._spelled or is_certain(self._surname)):
+            if agreed is None or not agreed.called or self._confidence >= _READ_BACK:
+                return proposed
+            if sounds_alike(self._surname, agreed.family.reading):
+                return proposed
+        if agreed is None:
+            return [each for each in proposed if is_plausible(self._surname or "")]
+        own = re.search(f"[{_KANJI}]", self._given) and sounds_alike(
+            self._surname or "", agreed.family.reading
+        )
+        given = self._given if own else agreed.given
+        confidence = max(self._confidence, _AGREED if agreed.mentions > 1 else _HEARD_IN_KANA)
+        ids = self._mentions.utterance_ids
+        return [FieldProposal("customer_name", agreed.family.written + given, confidence, ids)]
 
     def _said(self, heard: Heard, call: CallView) -> list[FieldProposal]:
         self._note_kin(heard.text)
@@ -109,6 +140,7 @@ class NameExtractor:
         found = _from_words(heard.text, asked, self._surnames) or _from_patterns(heard.text, asked)
         given = _GIVEN.search(heard.text)
         spelled = _spelled(heard.text) if asked or found is not None else ""
+        self._spelled = spelled or self._spelled
         if found is None and not spelled:
             if given and self._surname is not None and not self._given:
                 return self._take(heard, self._surname, given.group(1), self._confidence)
@@ -258,15 +290,7 @@ def _stands_alone(text: str, words: tuple[SpokenWord, ...], place: int) -> bool:
         return True
     if before.surface == "の" and place > 1 and _presents(words[place - 2]):
         return True
-    if before.kind[0] in ("感動詞", "フィラー") or before.surface in (
-        "は",
-        "けど",
-        "が",
-        "あの",
-        "ので",
-        "で",
-        "て",
-    ):
+    if before.kind[0] in ("感動詞", "フィラー") or before.surface in _BEFORE_NAMES:
         return True
     return before.kind[0] in ("助動詞",) or before.kind[1] == "終助詞"
 
@@ -344,7 +368,7 @@ def _called(text: str) -> list[tuple[str, str]]:
             name = re.split(f"(?<=[ぁ-ん])(?=[{_KANJI}])", name)[-1]
             if re.search("[ぁ-ん]$", name):
                 continue
-        if not name.endswith(_NOT_NAMES) and not _is_common(name) and not _is_kana_word(name):
+        if not name.endswith(_NOT_NAMES) and not _is_common(name) and name not in _NOBODY:
             found.append((name, ""))
     return found
 
@@ -368,17 +392,3 @@ def _names_before(text: str, match: re.Match[str]) -> list[SpokenWord]:
     if text[: names[0].start].endswith("・"):
         return []
     return names if names[0].kind[3] in ("姓", "一般") or len(names) == 1 else []
-
-
-def _is_kana_word(name: str) -> bool:
-    return bool(re.fullmatch("[ぁ-ん]+", name)) and name in (
-        "みな",
-        "おきゃく",
-        "どちら",
-        "どなた",
-        "おふたり",
-        "あなた",
-        "おかあ",
-        "おじょう",
-        "おとう",
-    )

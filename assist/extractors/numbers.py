@@ -55,6 +55,8 @@ _OUT: Final = re.compile(
 _CONFIRMING: Final = re.compile(
     r"^.{0,40}?(?:ですね|でございますね|ですか|でしょうか|お間違い|よろしい|で承|確認でき|確認いた|確認が取|確認し|ありがとうございま|復唱|を拝見|をお調べ)"
 )
+_ASKED: Final = re.compile("(?:番号|ナンバー|コード|id)(?!.{0,12}(?:ございません|かねます))")
+"""In folded text: 「申し訳ございません。ご注文番号を…」 asks, 「番号はお教えいたしかねます」 does not."""
 _MENTIONED: Final = 0.8
 _DIGITS_ALONE: Final = 0.6
 """Unconfirmed, and recognisers lose the letter before it."""
@@ -65,6 +67,11 @@ _LOST_ZERO: Final = re.compile(r"[789]0[0-9]{0,3}-?[0-9-]{0,5}-[0-9]{4}")
 _UNITS: Final = re.compile(
     r"^(?:円|万|千|分|時|日|月|年|個|回|度|歳|才|人|名|階|号室|丁目|番地|%|パーセント|cm|センチ|キロ|km|kg|本|枚|台|つ|割|週|か月|ヶ月|営業日|泊|便|号車|番線|号線|リットル|グラム|件|点|着|足|箱|袋|食|杯|名様|坪|畳|ポイント)"
 )
+_LOST_LETTER: Final = re.compile(r"(?:^|[、。\s])の$")
+"""「の6612です」: no word begins so; the recogniser dropped what stood before."""
+_FEWEST_ALONE: Final = 4
+_LAST_YEAR: Final = "2100"
+"""「5521年は」 is no year, but 「5521、電話は」 misheard."""
 _ALIKE: Final = 0.6
 _FEWEST_SAID_AGAIN: Final = 4
 _SPOKEN_YET: Final = 8
@@ -90,7 +97,11 @@ class NumberExtractor:
         again = self._again(heard, text, call)
         if again is not None:
             return again
-        values = _values(text, asked=_asked(heard, call))
+        values = _values(text, asked=False)
+        if not values and _asked(heard, call):
+            values = _values(text, asked=True)
+            if len(set(values)) > 1:
+                values = []  # Nothing tells which of them was asked for.
         self._newest = bool(values)
         if not values:
             return []
@@ -156,6 +167,7 @@ def _found(text: str, asked: bool) -> list[tuple[str, str, str]]:
     """Numbers with the words before and after them."""
     found: list[tuple[str, str, str]] = []
     end_before = 0
+    after_phone = False
     whole: list[str] = []
     for said in digit_runs(text):
         run = _without_particle(said, text)
@@ -180,12 +192,14 @@ def _found(text: str, asked: bool) -> list[tuple[str, str, str]]:
             found.append(("-".join(whole), text[: run.start], after))
         elif found and DENIAL.search(before) and (fixed := corrected(found[-1][0], text[end_before:])):
             found[-1] = (fixed, found[-1][1], after)
-        elif _plain_number(run, before, after, asked) or (ending and 3 <= len(run.digits) <= 8):
+        elif _plain_number(run, before, after, asked or (after_phone and not before)) or (
+            ending and 3 <= len(run.digits) <= 8
+        ):
             whole = [*_grouped(run), *([ending] if ending else [])]
             found.append(("-".join(whole), text[: run.start], after))
         else:
             whole = []
-        end_before = run.end
+        end_before, after_phone = run.end, run.lacks_zero or _is_phone_long(run)
     return found
 
 
@@ -205,19 +219,22 @@ def _in_a_word(before: str, prefix: re.Match[str] | None) -> bool:
     return latin or bool(re.match("[ァ-ヴー]{2}", last + first))
 
 
+def _is_phone_long(run: DigitRun) -> bool:
+    return run.digits.startswith("0") and len(run.digits) in (10, 11)
+
+
 def _plain_number(run: DigitRun, before: str, after: str, asked: bool) -> bool:
-    if not 3 <= len(run.digits) <= 16 or _UNITS.match(after):
-        return False
-    if run.digits.startswith("0") and len(run.digits) in (10, 11):
+    counted = _UNITS.match(after) and not (after.startswith("年") and _LAST_YEAR < run.digits < "9999")
+    if not 3 <= len(run.digits) <= 16 or counted or _is_phone_long(run):
         return False
     if (run.lacks_zero or _LOST_ZERO.fullmatch("-".join(run.groups))) and not _CALLED.search(before[-18:]):
         return False
     tail = before[-18:]
     if _NOT_OURS.search(tail):
         return False
-    if _CALLED.search(tail):
+    if _CALLED.search(tail) or (_LOST_LETTER.search(before) and len(run.digits) >= _FEWEST_ALONE):
         return True
-    return asked and len(run.digits) >= 4 and run.groups[0] not in ("070", "080", "090", "050")
+    return asked and len(run.digits) >= _FEWEST_ALONE and run.groups[0] not in ("070", "080", "090", "050")
 
 
 def _asked(heard: Heard, call: CallView) -> bool:
@@ -226,9 +243,7 @@ def _asked(heard: Heard, call: CallView) -> bool:
     for other in call.before(heard):
         if other.speaker is ChannelRole.AGENT:
             question = _NOT_OURS.sub("", fold(other.text).text)
-            if re.search("番号|ナンバー|コード|id", question) and not re.search(
-                "ございません|かねます", question
-            ):
+            if _ASKED.search(question):
                 return True
             questions += 1
             if questions == 2 or "電話番号" in other.text:

@@ -126,3 +126,23 @@ def test_the_callers_given_name_stands_beside_the_mothers() -> None:
 
 def test_a_name_with_a_dot_is_kept_whole() -> None:
     assert name(ASKED, ("c", "ウォン・リサです。")) == "ウォン・リサ"
+
+
+def test_a_name_spelled_by_ear_is_the_one_that_both_sides_say() -> None:
+    heard = ("c", "キムダ予告を申します。080の5210の7894。")
+    assert name(ASKED, heard) is None
+    assert name(ASKED, heard, ("a", "きむださま、ご住所をお願いいたします。")) == "木村"
+
+
+def test_a_misheard_name_in_kanji_gives_way_to_the_sound_of_the_read_back() -> None:
+    heard = ("c", "小岡田、92の101の1113")
+    assert name(ASKED, heard, ("a", "こがさま、ご心配をおかけし申し訳ございません。")) == "古賀"
+
+
+def test_a_name_said_in_kanji_keeps_its_spelling_when_the_agent_is_heard_in_kana() -> None:
+    assert name(ASKED, ("c", "菊地春江です"), ("a", "きくちさま、ありがとうございます。")) == "菊地春江"
+
+
+@pytest.mark.parametrize("called", ["ごまがひさまでございますね", "かぞおさま、お調べいたします"])
+def test_kana_that_sound_like_no_name_are_none(called: str) -> None:
+    assert name(ASKED, ("c", "はい"), ("a", called)) is None

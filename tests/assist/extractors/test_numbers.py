@@ -85,3 +85,28 @@ def test_the_number_the_agent_hands_out_is_not_the_customers() -> None:
     given = ("a", "確認いたしました。受付番号はQの7781でございます。お控えください")
     assert number(("c", "番号は分かりません"), given) is None
     assert number(("c", "注文番号はPの5512です"), given) == "P-5512"
+
+
+@pytest.mark.parametrize(
+    ("asked", "said", "value"),
+    [
+        ("商品の番号は分かりますか。", "の6,612です 自宅で使ってました", "6612"),
+        (
+            "ご迷惑をおかけし申し訳ございません。お名前とご注文番号をお願いできますか。",
+            "乗6670、80の7777の8809",
+            "6670",
+        ),
+        ("ご用件を伺います。", "92の101の1113の8080", "8080"),
+    ],
+)
+def test_the_digits_stay_where_the_recogniser_lost_the_letter(asked: str, said: str, value: str) -> None:
+    assert number(("a", asked), ("c", said)) == value
+
+
+@pytest.mark.parametrize("said", ["サトウの5521年は63335", "22の707の1719、の345。"])
+def test_two_numbers_that_nothing_tells_apart_and_a_rest_are_none(said: str) -> None:
+    assert number(("a", "お名前とご注文番号をお願いいたします。"), ("c", said)) is None
+
+
+def test_a_number_that_the_agent_cannot_give_is_not_asked_for() -> None:
+    assert number(("a", "番号はお教えいたしかねます。"), ("c", "2024と4415")) is None
