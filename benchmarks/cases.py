@@ -20,7 +20,11 @@ w02, w04 … w10 (`held`) were scored once more at the end (`cases-unseen.json`)
 
 With `--audio` the calls are the recordings of `corpus/audio`, replayed through the whole service with its
 default weights; `recordings.held` are the two on which the reading of numbers was not developed. A field that
-is filled though it is not exact is counted under `exact_wrong`: worse than one left empty.
+is filled though it is not exact is counted under `exact_wrong`: worse than one left empty. Beside the exact
+figures stand those `as_heard`, for what a call lets one hear: a name is right there when all of it has the
+record's sound (nobody spelled it), a number when it has the record's digits (the voice of the recordings$
+leaves letters out), a telephone number when it is exact. `family_names_right` counts names whose family name, at
+least, has the record's sound.
 """
 
 from __future__ import annotations
@@ -37,6 +41,7 @@ from pathlib import Path
 from typing import Any
 
 from koemori.assist.engine import AssistEngine
+from koemori.assist.name_sounds import begins_alike, sounds_alike
 from koemori.assist.playbooks.load import load_playbook
 from koemori.assist.second_opinion import load_opinion
 from koemori.assist.types import CallClosed, CallFacts, CaseRevision, Heard
@@ -176,6 +181,11 @@ def score_call(call: dict[str, Any], asr: bool, show: bool, audio: bool = False)
             scores[field] = _plain(value) == _plain(gold)
             scores.setdefault("wrong", []).extend([field] if value and not scores[field] else [])
             scores.setdefault("wanted", []).extend([field] if gold else [])
+            if audio:
+                scores.setdefault("as_heard", {})[field] = _as_heard(field, value, gold)
+                scores["family_name"] = _is_family_of(
+                    values.get("customer_name", ""), gold_text(record, "氏名")
+                )
         elif gold:
             scores[field] = overlap(gold, value)
         else:
@@ -198,6 +208,22 @@ def score_files(files: list[Path], asr: bool, show: bool, audio: bool = False) -
     return rows
 
 
+def _as_heard(field: str, value: str, gold: str) -> bool:
+    """Whether a value is right as far as the call lets one hear it."""
+    value, gold = _plain(value), _plain(gold)
+    if value == gold or not (value and gold):
+        return value == gold
+    if field == "customer_name":
+        return sounds_alike(value, gold)
+    return field == "order_or_contract_number" and re.sub("[^0-9]", "", value) == re.sub("[^0-9]", "", gold)
+
+
+def _is_family_of(value: str, gold: str) -> bool:
+    """Whether the value's family name, a word of its own, sounds as the record begins."""
+    family = next(iter(_TOKENIZER.tokenize(_plain(value), SplitMode.C)), None)
+    return family is not None and begins_alike(_plain(gold), family.surface())
+
+
 def _plain(text: str) -> str:
     return re.sub(r"\(.*?\)|[\s-]", "", unicodedata.normalize("NFKC", text))
 
@@ -217,6 +243,7 @@ def summarize(rows: dict[str, dict[str, Any]]) -> dict[str, Any]:
         "exact_right_by_field": {field: sum(row[field] for row in rows.values()) for field in EXACT.values()},
         "exact_wanted_right": sum(row[field] for row in rows.values() for field in row["wanted"]),
         "exact_wanted": sum(len(row["wanted"]) for row in rows.values()),
+        **_heard_summary(rows),
         "exact_wrong": {name: row["wrong"] for name, row in rows.items() if row["wrong"]},
         "free_overlap": round(sum(score[0] for score in everything) / len(everything), 3),
         "free_precision": round(sum(score[1] for score in everything) / len(everything), 3),
@@ -225,6 +252,23 @@ def summarize(rows: dict[str, dict[str, Any]]) -> dict[str, Any]:
         },
         "free_fields_at_0.7": round(sum(score[0] >= 0.7 for score in everything) / len(everything), 3),
         "end_states_right": sum(row["end_state"] for row in rows.values()),
+    }
+
+
+def _heard_summary(rows: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """What is right as heard; nothing for calls that were read, not heard."""
+    heard = {name: row for name, row in rows.items() if "as_heard" in row}
+    if not heard:
+        return {}
+    right = [(row["as_heard"][field], field) for row in heard.values() for field in row["wanted"]]
+    wanted_names = [row for row in heard.values() if "customer_name" in row["wanted"]]
+    return {
+        "as_heard_wanted_right": sum(each for each, _ in right),
+        "as_heard_wanted_right_by_field": {
+            field: sum(each for each, other in right if other == field) for field in EXACT.values()
+        },
+        "wanted_by_field": {field: sum(other == field for _, other in right) for field in EXACT.values()},
+        "family_names_right": sum(row["family_name"] for row in wanted_names),
     }
 
 
