@@ -22,9 +22,9 @@ With `--audio` the calls are the recordings of `corpus/audio`, replayed through 
 default weights; `recordings.held` are the two on which the reading of numbers was not developed. A field that
 is filled though it is not exact is counted under `exact_wrong`: worse than one left empty. Beside the exact
 figures stand those `as_heard`, for what a call lets one hear: a name is right there when all of it has the
-record's sound (nobody spelled it), a number when it has the record's digits (the voice of the recordings$
-leaves letters out), a telephone number when it is exact. `family_names_right` counts names whose family name, at
-least, has the record's sound.
+record's sound (nobody spelled it), a number when it has the record's digits (the voice of the recordings
+leaves letters out), a telephone number when it is exact. `family_names_right` counts names whose family name,
+at least, has the record's sound.
 """
 
 from __future__ import annotations
