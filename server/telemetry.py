@@ -70,6 +70,8 @@ def configure_logging(settings: LoggingSettings, stream: TextIO | None = None) -
     # Request lines carry what was searched for, and library chatter below warning carries addresses.
     logging.getLogger("uvicorn.access").disabled = True
     for name in (
+        "aioice",
+        "aiortc",
         "httpx",
         "httpx2",
         "httpcore",

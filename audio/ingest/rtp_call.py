@@ -16,6 +16,7 @@ from koemori.audio.ids import new_call_id
 from koemori.audio.ingest.rtp_facts import change_told, packets_told
 from koemori.audio.rtp.leg_types import LegEvent, MediaChanged
 from koemori.audio.rtp.legs import RtpLegs
+from koemori.audio.rtp.packet import is_rtp
 from koemori.audio.rtp.payload import STATIC_PAYLOAD_TYPES, PayloadType, audio_rate_hz
 
 _GOODBYE_US = 1_000_000
@@ -98,16 +99,22 @@ class RtpCall:
             return []
         events: list[SourceEvent] = []
         if self._rtp is None:
-            events.append(self._start(batch[0][0], now_us))
+            # Keep-alives and strays begin no call.
+            batch = [item for item in batch if is_rtp(item[1])]
+            if batch:
+                events.append(self._start(batch[0][0], now_us))
         if self._rtp is None:
             return events
         channel = self._index[leg]
         events += self._silence
         self._silence = []
-        self._last_us = max(self._last_us, batch[-1][0])
-        self._spoke.add(channel)
-        self._gone.pop(channel, None)
-        return events + self._told(self._rtp.push(channel, batch), now_us)
+        told = self._told(self._rtp.push(channel, batch), now_us)
+        idle_us = self._rtp.idle_us(channel, now_us)
+        if idle_us is not None and now_us - idle_us > self._last_us:
+            self._last_us = now_us - idle_us
+            self._spoke.add(channel)
+            self._gone.pop(channel, None)
+        return events + told
 
     def control(self, leg: int, arrival_us: int, datagram: bytes) -> None:
         """Take an RTCP datagram of a leg; never raises."""

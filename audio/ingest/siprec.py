@@ -5,6 +5,7 @@ Source: RFC 7866; plain recording INVITEs of Cisco CUBE and of Cisco phones; see
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +20,8 @@ from koemori.audio.sip.dialog import Answer, Dialog
 from koemori.audio.sip.flow import Flow, Send
 from koemori.audio.sip.message import Request
 from koemori.audio.sip.uas import UserAgentServer
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
@@ -73,7 +76,11 @@ class SiprecServer:
         """Start what has waited, end what is silent, ask for metadata that is missing."""
         sends: list[Send] = []
         for session in tuple(self._sessions):
-            reason = session.watch(now_s)
+            try:
+                reason = session.watch(now_s)
+            except Exception as error:  # the others must be watched all the same
+                logger.error("recording session ended by a mistake", exc_info=error)
+                reason = "error:internal"
             if reason is not None:
                 sends += agent.hang_up(session.dialog, reason, now_s)
             elif session.wants_metadata:

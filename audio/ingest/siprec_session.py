@@ -158,6 +158,9 @@ class RecordingSession:
                 self._learn(parts, self._metadata(parts), now_s)
             except SipError as error:
                 self.server.problem(f"bye-{error.status}")
+            except Exception:
+                self.server.session_over(self, reason)
+                raise
         self.server.session_over(self, reason)
 
     def watch(self, now_s: float) -> str | None:

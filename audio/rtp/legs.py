@@ -116,7 +116,7 @@ class RtpLegs:
         return self._legs[leg].counters
 
     def idle_us(self, leg: int, now_us: int) -> int | None:
-        """How long nothing has come, paused or not; None before the first datagram."""
+        """How long no RTP has come, paused or not; None before the first packet."""
         last_us = self._legs[leg].last_arrival_us
         return None if last_us is None else now_us - last_us
 

@@ -74,6 +74,11 @@ def build_packet(packet: RtpPacket) -> bytes:
     )
 
 
+def is_rtp(datagram: bytes) -> bool:
+    """Whether a datagram may be RTP at all: keep-alives and strays are not."""
+    return len(datagram) >= HEADER_BYTES and datagram[0] >> 6 == _VERSION
+
+
 def is_rtcp(datagram: bytes) -> bool:
     """Whether a datagram on a port for both is RTCP: its packet type is 192 to 223 (RFC 5761 §4)."""
     return len(datagram) >= 2 and 192 <= datagram[1] <= 223

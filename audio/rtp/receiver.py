@@ -52,7 +52,7 @@ class LegReceiver:
     Attributes:
         senders: The segments: who sends now, who may send next, who has sent.
         placing: The channel's timeline.
-        last_arrival_us: When something last came, paused or not; None before the first datagram.
+        last_arrival_us: When RTP last came, paused or not; None before the first packet.
     """
 
     def __init__(
@@ -87,8 +87,6 @@ class LegReceiver:
 
     def push(self, batch: Sequence[tuple[int, bytes]]) -> list[LegEvent]:
         """Take datagrams in order of arrival, each with its arrival time in µs; never raises."""
-        if batch:
-            self.last_arrival_us = batch[-1][0]
         done = self._go_on(batch)
         if done < len(batch):
             for arrival_us, datagram in batch[done:]:
@@ -220,7 +218,8 @@ class LegReceiver:
         if self.placing.voice.stateful:
             segment.recent.extend(enumerate(payloads, segment.next_number))
         self.placing.audios(kind, payloads, start, segment.place.sample(ticks))
-        segment.goes_on(batch[len(payloads) - 1][0], len(payloads), ticks, len(payloads[-1]))
+        self.last_arrival_us = batch[len(payloads) - 1][0]
+        segment.goes_on(self.last_arrival_us, len(payloads), ticks, len(payloads[-1]))
         return len(payloads)
 
     def _take(self, arrival_us: int, datagram: bytes) -> None:
@@ -233,6 +232,7 @@ class LegReceiver:
         except RtpPacketError:
             self._counters.refused += 1
             return
+        self.last_arrival_us = arrival_us
         if self._paused:
             self._counters.withheld += 1
             return

@@ -16,6 +16,7 @@ from koemori.audio.frames import SourceEvent, samples_to_ms
 from koemori.audio.ingest.rtp_facts import change_told, packets_told
 from koemori.audio.ingest.siprec_call import agreed_types
 from koemori.audio.rtp.legs import RtpLegs
+from koemori.audio.rtp.packet import is_rtp
 from koemori.audio.rtp.receiver import LegEvent, MediaChanged
 from koemori.audio.rtp.sockets import RtpPort, RtpSockets
 from koemori.audio.rtp.srtp import SrtpKey, SrtpSession
@@ -207,7 +208,8 @@ class RtpCallMedia:
             return
         if self._legs is None:
             known = self._opened[leg]
-            known.heard_us = batch[-1][0]
+            if any(is_rtp(datagram) for _, datagram in batch):
+                known.heard_us = batch[-1][0]
             if not known.stream.held:
                 known.early.extend(batch)
                 del known.early[:-_EARLY_PACKETS]

@@ -51,7 +51,8 @@ class StreamListener:
         self._gate = Gate(context, settings)
         self._signing: str | None = None
         self._password: str | None = None
-        self._nonces = proofs.SeenNonces()
+        # What Plivo signs does not grow old, so what was used must stay known for long.
+        self._nonces = proofs.SeenNonces(keep_s=86_400.0, most=100_000)
         self._live = 0
 
     async def start(self) -> None:

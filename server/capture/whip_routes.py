@@ -98,7 +98,8 @@ async def offer(
     if listener.full:
         listener.context.refuse("too-many-calls")
         return problem("too-many-calls", "The trunk takes no more calls now.")
-    ids = {} if external_id is None else {"whip": external_id}
+    # A device says which call it carries; an agent could name another's, and learn who calls there.
+    ids = {} if external_id is None or agent_id is not None else {"whip": external_id}
     offerer = Offerer(agent_id, number, queue, ids)
     try:
         name, answer = await listener.take(content, offerer)

@@ -147,3 +147,15 @@ def test_silence_before_an_end_that_is_told_belongs_to_the_call(goodbye: bool) -
         line.events += line.call.end("stop", line.now_us)
     assert line.end().reason == ("completed" if goodbye else "stop")
     assert set(line.covered().values()) == {line.end().end_ms * 8}
+
+
+def test_keep_alives_and_strays_neither_begin_a_call_nor_keep_one_up() -> None:
+    line = Line(SIDES[0], silence_s=5)
+    strays = [b"", b"\0" * 20, b"\x80"]
+    assert line.call.packets(0, [(line.now_us, stray) for stray in strays], line.now_us) == []
+    assert line.call.started is None
+    line.run(2, 0)
+    for _ in range(150):
+        line.events += line.call.packets(0, [(line.now_us, stray) for stray in strays], line.now_us)
+        line.run(0.04)
+    assert line.end().reason == "idle"

@@ -137,3 +137,26 @@ def test_a_side_that_ends_while_the_other_is_waited_for_is_recorded_if_it_was_he
     assert recorder.final(within("BYE", 2, tag)).status == 200
     assert (media.started is not None) is packets
     assert media.ended == "completed"
+
+
+def test_a_session_that_cannot_be_watched_ends_and_the_others_are_watched() -> None:
+    recorder = Recorder(limits=SiprecLimits(silence_s=20))
+    begun(recorder)
+    other = CISCO.filled(CISCO.invite(), "z9hG4bK-other")
+    recorder.give(CISCO.filled(CISCO.request("ACK", 1), "z9hG4bK-c", tag_of(recorder.final(other))))
+    broken, whole = recorder.media
+    heard(whole)
+
+    mistakes = iter([ValueError("a mistake")])
+
+    def fails(leg: int) -> float | None:
+        for mistake in mistakes:
+            raise mistake
+        return None
+
+    broken.idle_s = fails  # type: ignore[method-assign]
+    assert goodbyes([*recorder.wait(0.3)]) == 1
+    assert (broken.ended, whole.ended) == ("error:internal", None)
+    whole.idle = {0: 100.0, 1: 100.0}
+    recorder.wait(25)
+    assert whole.ended == "silence"
