@@ -46,14 +46,15 @@ class Via:
 def parse_address(value: str) -> Address:
     """Read one `"Display" <uri>;parameters` or `uri;parameters`.
 
+    A bracket that nobody closed goes on to the end: published traces have such contacts, and a call is not
+    worth losing for them.
+
     Raises:
         SipError: There is no address in it.
     """
     before, opened, after = _unquoted_partition(value, "<")
     if opened:
-        uri, closed, rest = after.partition(">")
-        if not closed:
-            raise SipError(400, "an address that closes its bracket", f"{len(value)} characters")
+        uri, _, rest = after.partition(">")
         display = before.strip().strip('"').replace('\\"', '"')
     else:
         uri, _, rest = value.partition(";")
