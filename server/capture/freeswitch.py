@@ -64,13 +64,10 @@ class ForkSocket(LegSocket):
         self._framing = PcmFraming(1)
 
     def text(self, message: str) -> None:
-        """Metadata first, then whatever the dial plan sends."""
-        content = message.encode("utf-8", "surrogatepass")[:_MOST_TEXT_BYTES]
-        if self.legs:
-            self.legs[0].document("text.txt", "text/plain", content)
-        elif self._facts is None:
+        """Metadata first; what the dial plan sends later may be keys, and is not kept."""
+        if self._facts is None and not self.legs:
             self._facts = read_metadata(message)
-            self._first_text = content
+            self._first_text = message.encode("utf-8", "surrogatepass")[:_MOST_TEXT_BYTES]
 
     def audio(self, payload: bytes) -> None:
         """Samples; the first begin the call."""

@@ -126,3 +126,11 @@ def test_an_interval_that_means_nothing_is_not_a_number() -> None:
     metrics = Metrics()
     observe_pool(metrics, BusyPool(Load(LoadLevel.SHEDDING, 1500, 7)))
     assert b"koemori_recogniser_partial_interval_seconds NaN" in metrics.render()[0]
+
+
+@pytest.mark.parametrize("library", ["aioice.ice", "aiortc.rtcdtlstransport", "httpx", "uvicorn.error"])
+def test_what_libraries_say_of_addresses_is_left_out(log: io.StringIO, library: str) -> None:
+    logging.getLogger(library).info("Check CandidatePair ('192.0.2.7', 5000)")
+    assert log.getvalue() == ""
+    logging.getLogger(library).warning("a warning")
+    assert "a warning" in log.getvalue()

@@ -52,9 +52,10 @@ def test_a_stereo_fork_is_a_call_with_its_sides_apart(tmp_path: Path) -> None:
             assert socket.accepted_subprotocol == "audio.drachtio.org"
             socket.send_text(json.dumps(metadata))
             play({socket: both}, {socket: 642})
-            socket.send_text("goodbye")
+            socket.send_text(json.dumps({"event": "dtmf", "digits": "4111111111111111"}))
             until(lambda: recorded_ms(client) == 1000)
         ((samples, manifest),) = sealed(tmp_path)
+    assert [one["name"] for one in manifest["files"]] == ["master.flac", "metadata-1.json"]
     assert [channel["role"] for channel in manifest["audio"]["channels"]] == ["agent", "customer"]
     assert (loudest_hz(samples[:, 0]), loudest_hz(samples[:, 1])) == (1000, 440)
     assert np.ascontiguousarray(samples[:, ::-1]).tobytes() == both
