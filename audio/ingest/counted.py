@@ -33,6 +33,7 @@ class CountedLimits:
         stall_ms: A chunk later than this against its count may follow on a silence.
         settle_ms: How long such a chunk waits for the rest to catch up.
         silent_ms: When nothing came for this long, the time is told as a gap.
+        telling_ms: And again each time that much more has passed.
         step_ms: Most that is put in at once against a slow clock.
         skew_ms: Distance to the fastest leg that is corrected at once; half of it waits for a pause.
     """
@@ -40,6 +41,7 @@ class CountedLimits:
     stall_ms: int = 300
     settle_ms: int = 400
     silent_ms: int = 2_000
+    telling_ms: int = 1_000
     step_ms: int = 10
     skew_ms: int = 20
 
@@ -118,7 +120,7 @@ class CountedTrack:
         if quiet_s < self.limits.silent_ms / 1000:
             return []
         until = self._at(at_s) - self._usual_lag() - self._samples(self.limits.stall_ms)
-        return self._tell_gap(until)
+        return self._tell_gap(until) if until - self.end >= self._samples(self.limits.telling_ms) else []
 
     def finish(self, at_sample: int | None = None) -> list[AudioFrame | Gap]:
         """Place what is held, and tell the rest up to the call's end."""

@@ -123,6 +123,25 @@ def test_a_silent_sender_leaves_a_gap_as_long_as_its_silence() -> None:
     assert np.array_equal(spoken(events, 0), np.concatenate(said))
 
 
+def test_a_long_silence_is_told_second_by_second_and_as_long_as_it_was() -> None:
+    """Asterisk keeps a media channel whose call has ended, and sends nothing on it for a minute."""
+    joiner = LegJoiner("test", JoinLimits(legs=1))
+    leg, events = joiner.enter(CUSTOMER, 0.0)
+    for number, chunk in enumerate(chunks(2.0)):
+        events += joiner.audio(leg, chunk, (number + 1) * CHUNK_S)
+    for tenth in range(20, 620):
+        events += joiner.tick(tenth / 10)
+    told = gaps(events, 0)
+    assert 50 <= len(told) <= 60
+    assert all(count >= 8000 for _, count in told)
+    events += joiner.audio(leg, numbered(0), 62.0)
+    events += joiner.tick(62.5)
+    events += joiner.leave(leg, 62.5)
+    _, there = assemble(events)
+    assert abs(there.shape[1] - 62 * 8000) <= 0.02 * 8000
+    assert np.array_equal(spoken(events, 0), np.concatenate([*chunks(2.0), numbered(0)]))
+
+
 def test_audio_that_comes_after_its_gap_was_told_is_late_and_not_lost() -> None:
     joiner = LegJoiner("test", JoinLimits(legs=1))
     leg, events = joiner.enter(CUSTOMER, 0.0)
