@@ -16,6 +16,7 @@ from koemori.server.bells import Bells
 from koemori.server.bus import InProcessBus
 from koemori.server.calls.known import KnownOfCall
 from koemori.server.calls.live import LiveCalls
+from koemori.server.calls.masking_plan import MaskingStanding
 from koemori.server.cti.connections import CtiConnections
 from koemori.server.cti.feed import CtiFeed
 from koemori.server.cti.schema import EventType, OperationalEvent
@@ -23,7 +24,7 @@ from koemori.server.db.call_store import CallRecords, DatabaseCallStore
 from koemori.server.db.engine import Database
 from koemori.server.db.tables import CallRow
 from koemori.server.telemetry import Metrics
-from koemori.server.wire import CallUpdatedEvent, WireEvent
+from koemori.server.wire import CallUpdatedEvent, MaskingEvent, WireEvent
 
 from tests.fakes.calls import CALL, STARTED, FakeParts, ScriptedSource, frames
 from tests.fakes.office import open_database
@@ -168,3 +169,30 @@ async def test_an_older_hold_that_comes_late_does_not_hold_the_call_again(tmp_pa
         await floor.tell("call.resumed")
         await floor.tell("call.held", after_s=-30)
         assert not floor.live.known()[CALL].held
+
+
+async def test_a_payment_page_masks_the_call_from_its_start_to_its_end(tmp_path: Path) -> None:
+    async with opened(tmp_path) as floor:
+        async with floor.call(linkedid=LINKED):
+            assert await floor.tell("payment.started")
+            assert await floor.tell("payment.started", {"call_id": "another"})
+            assert await floor.tell("payment.ended")
+            assert await floor.tell("payment.ended", {"call_id": "another"})
+        events = [event for event in await floor.told() if isinstance(event, MaskingEvent)]
+    assert [(event.masked, event.reason) for event in events] == [(True, "payment"), (False, "payment")]
+
+
+async def test_whoever_is_on_the_call_masks_it_extends_that_and_ends_it(tmp_path: Path) -> None:
+    async with opened(tmp_path) as floor:
+        async with floor.call():
+            first = await floor.live.mask(CALL, "button", 120)
+            longer = await floor.live.mask(CALL, "button", 300)
+            over = await floor.live.unmask(CALL)
+            again = await floor.live.unmask(CALL)
+        assert await floor.live.mask(CALL, "button", 120) is None, "it is over"
+        assert await floor.live.unmask(CALL) is None
+    assert first is not None
+    assert longer is not None
+    assert (first.masked, first.reason) == (True, "button")
+    assert (longer.until_ms or 0) - (first.until_ms or 0) == 180_000
+    assert over == again == MaskingStanding(False)
