@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from koemori.audio.errors import KoemoriError, SipError
 from koemori.audio.ingest.siprec_call import RecordedCall
@@ -21,6 +21,7 @@ from koemori.audio.sip.answer import (
     LocalStream,
     OfferPlan,
     Stream,
+    offer_again,
     plan_answer,
     write_answer,
     write_offer,
@@ -66,6 +67,8 @@ class RecordingSession:
     _places: dict[int, tuple[RecordedCall, int]] = field(default_factory=dict)
     _answer: SessionDescription | None = None
     _offered: LocalStream | None = None
+    _asked: SessionDescription | None = None
+    """Our offer in a session that is up, whose answer has not come."""
     _sdp_id: int = field(default_factory=lambda: secrets.randbelow(2**31))
     _version: int = 0
 
@@ -103,7 +106,7 @@ class RecordingSession:
             except KoemoriError as error:
                 raise SipError(503, "a free port and keys that can be used", error.code) from error
         elif request.method == "INVITE" and self._answer is not None:
-            answer = Answer(print_sdp(self._answer))  # it asks for an offer: what holds already
+            answer = self._offered_again(self._answer)
         self._learn(parts, metadata, now_s)
         return answer
 
@@ -114,6 +117,10 @@ class RecordingSession:
             SipError: The answer is missing or cannot be used.
         """
         text = find_sdp(_parts(request))
+        if self._asked is not None and text is not None:
+            self._asked = None
+            self._directed(text, now_s)
+            return
         if self._offered is None:
             return
         if text is None:
@@ -296,6 +303,22 @@ class RecordingSession:
             made = write_answer(plan, locals_, self.server.media_host, self._sdp_id, self._version)
         self._answer = made
         return Answer(print_sdp(made))
+
+    def _offered_again(self, answer: SessionDescription) -> Answer:
+        """A later INVITE asks for an offer: what holds, and the other end may go on with what is held."""
+        self._version += 1
+        self._asked = offer_again(answer, self.server.media_host, self._sdp_id, self._version)
+        return Answer(print_sdp(self._asked))
+
+    def _directed(self, text: bytes, now_s: float) -> None:
+        """The answer to such an offer says which streams are held; codecs and keys stay what they are."""
+        for line, media in enumerate(parse_sdp(text).media):
+            if line in self._places and media.port:
+                call, leg = self._places[line]
+                call.change(leg, replace(call.legs[leg].stream, held=media.held))
+        self._keep(self.calls[0], text, ())
+        for call in self.calls:
+            call.start_when_due(now_s)
 
     def _learn(self, parts: tuple[Part, ...], metadata: Metadata | None, now_s: float) -> None:
         if self.calls:

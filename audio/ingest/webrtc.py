@@ -144,6 +144,7 @@ class WebRtcCall:
             asyncio.create_task(self._read(index, track), name=f"webrtc-track-{index}")
             for index, track in enumerate(self._tracks)
         ]
+        ended: CallEnded | None = None
         try:
             first = await self._next(self._limits.connect_s)
             if isinstance(first, str):
@@ -169,12 +170,14 @@ class WebRtcCall:
             for track in tracks:
                 for event in track.finish(end):
                     yield event
-            yield CallEnded(started.call_id, samples_to_ms(end, SAMPLE_RATE_HZ), came)
+            ended = CallEnded(started.call_id, samples_to_ms(end, SAMPLE_RATE_HZ), came)
         finally:
             for reader in readers:
                 reader.cancel()
             await asyncio.wait(readers)
             await self._peer.close()
+        # Last, for who reads it asks for nothing more: the peer must not wait for that to be noticed.
+        yield ended
 
     def _started(self) -> CallStarted:
         now = datetime.now(UTC)

@@ -155,6 +155,15 @@ def write_offer(local: LocalStream, policy: AnswerPolicy, host: str, session_id:
     return SessionDescription(_origin(session_id, 0, host), (line,), "koemori", host)
 
 
+def offer_again(answer: SessionDescription, host: str, session_id: int, version: int) -> SessionDescription:
+    """What holds as an offer of ours, with nothing held on our side (RFC 3261 §14.2, RFC 6337 §5.3)."""
+    media = tuple(
+        replace(line, direction=Direction.RECVONLY) if line.direction is Direction.INACTIVE else line
+        for line in answer.media
+    )
+    return replace(answer, origin=_origin(session_id, version, host), media=media)
+
+
 def _origin(session_id: int, version: int, host: str) -> str:
     return f"koemori {session_id} {version} IN {'IP6' if ':' in host else 'IP4'} {host}"
 

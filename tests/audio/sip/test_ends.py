@@ -10,7 +10,7 @@ from koemori.audio.sip.flow import Flow
 from koemori.audio.sip.message import Request
 
 from tests.fakes.siprec import CISCO, ORACLE, Shape
-from tests.fakes.siprec_media import FakeMedia, Recorder, tag_of
+from tests.fakes.siprec_media import FakeMedia, Recorder, answered, tag_of
 
 pytestmark = pytest.mark.unit
 
@@ -160,3 +160,21 @@ def test_a_session_that_cannot_be_watched_ends_and_the_others_are_watched() -> N
     whole.idle = {0: 100.0, 1: 100.0}
     recorder.wait(25)
     assert whole.ended == "silence"
+
+
+def test_a_held_call_goes_on_when_the_next_invite_asks_for_our_offer() -> None:
+    recorder = Recorder()
+    tag = begun(recorder)
+    recorder.give(reinvited(2, tag, "a=inactive"))
+    recorder.give(within("ACK", 2, tag))
+    (media,) = recorder.media
+    assert media.holds == [(0, True), (1, True)]
+    offer = answered(recorder.final(within("INVITE", 3, tag)))
+    assert [(line.port, line.direction) for line in offer.media] == [
+        (20_000, "recvonly"),
+        (20_002, "recvonly"),
+    ]
+    rows = ("Content-Type: application/sdp",)
+    recorder.give(within("ACK", 3, tag, rows, ORACLE.sdp("a=sendonly", version=3)))
+    assert media.holds[2:] == [(0, False), (1, False)]
+    assert "offer-3.sdp" in media.documents
