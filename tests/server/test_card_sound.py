@@ -29,6 +29,7 @@ from koemori.server.archive.store import LocalRecordingStore
 from koemori.server.calls.ports import Pace
 from koemori.server.calls.session import CallSession, SessionLimits
 from koemori.server.telemetry import Metrics
+from koemori.server.wire import MaskingEvent
 from numpy.typing import NDArray
 
 from tests.fakes.calls import RATE_HZ, STARTED, FakeListener, FakeParts, ScriptedSource
@@ -110,7 +111,7 @@ async def test_a_number_read_out_after_the_question_is_not_heard_in_the_master(
     kept = soundfile.read(sealed_master(store), dtype="int16", always_2d=True)[0]
     assert np.array_equal(kept[: ASKED_MS * 8, 1], customer[: ASKED_MS * 8]), "what came before is whole"
     assert not kept[ASKED_MS * 8 :].any(), "what was heard before the question's text came is masked too"
-    assert [event.masked for event in sink.of("masking")] == [True, False]
+    assert [event.masked for event in sink.events if isinstance(event, MaskingEvent)] == [True, False]
     whisper = WhisperTranscriber(ensure_model("base"))
     assert "2301" in digits_heard(whisper, customer), "the number was there to be heard"
     assert digits_heard(whisper, np.ascontiguousarray(kept[:, 1])) == ""
