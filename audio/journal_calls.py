@@ -27,7 +27,8 @@ class JournalAlarm:
     """Something an operator must hear of.
 
     `code` is one of `journal-write-failed`, `journal-no-file`, `journal-overflow`, `journal-slow` (records
-    were durable later than promised) and `journal-writer-failed`.
+    were durable later than promised), `journal-scrub-failed` (masked samples stay in the journal until it is
+    deleted) and `journal-writer-failed`.
     """
 
     code: str

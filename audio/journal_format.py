@@ -8,6 +8,9 @@ A record is header (56 bytes, big endian), payload, chain (32 bytes):
     chain_0 = SHA256(0x03 || header_0 || payload_0)                         the open record
     chain_i = SHA256(0x02 || chain_{i-1} || header_i || SHA256(payload_i))
 
+A record whose samples were taken out later (flag 2) carries SHA256(payload) and zeros as its payload; its
+chain value is computed from that hash, and from the header without the flag.
+
 The chain runs per call, not per file: it covers the payload as stored, so that integrity can be checked
 without a key, and a call may go on in the next file. An audio payload is int16 little endian of one channel;
 every other payload is JSON. Silence is never written: missing samples are a gap record.
@@ -33,6 +36,11 @@ CHAIN_BYTES = 32
 MAX_PAYLOAD_BYTES = 4 * 1024 * 1024
 """No record is longer: a reader need not believe a larger length field."""
 FLAG_LATE = 0x01
+FLAG_SCRUBBED = 0x02
+"""The samples were taken out afterwards; the payload is their SHA-256 and zeros. Not part of the chain."""
+FLAGS_AT = 6
+SCRUBBED_LEAST_BYTES = 32
+"""A shorter payload has no room for its hash, and is left."""
 FILE_CALL_ID = bytes(16)
 """Call id of the record that heads each file; it belongs to no call."""
 
@@ -91,6 +99,11 @@ class RecordHeader:
         """Whether the samples came after their place had been declared a gap."""
         return bool(self.flags & FLAG_LATE)
 
+    @property
+    def scrubbed(self) -> bool:
+        """Whether the samples were taken out after they had been written."""
+        return bool(self.flags & FLAG_SCRUBBED)
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -135,8 +148,12 @@ def chain_first(header: bytes, payload: bytes) -> bytes:
 
 
 def chain_next(previous: bytes, header: bytes, payload: bytes) -> bytes:
-    """Chain value of any later record of a call."""
-    return hashlib.sha256(_LINK_PREFIX + previous + header + hashlib.sha256(payload).digest()).digest()
+    """Chain value of any later record of a call; a scrubbed one has the value it had before."""
+    digest = hashlib.sha256(payload).digest()
+    if header[FLAGS_AT] & FLAG_SCRUBBED:
+        digest = payload[:CHAIN_BYTES]
+        header = header[:FLAGS_AT] + bytes([header[FLAGS_AT] & ~FLAG_SCRUBBED]) + header[FLAGS_AT + 1 :]
+    return hashlib.sha256(_LINK_PREFIX + previous + header + digest).digest()
 
 
 def record_size(payload_bytes: int) -> int:

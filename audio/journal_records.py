@@ -105,7 +105,7 @@ class JournalCall:
                             "chain; it does not"
                         )
                     plain = record.payload
-                    if record.header.type is not RecordType.OPEN:
+                    if record.header.type is not RecordType.OPEN and not record.header.scrubbed:
                         plain = cipher.open(plain, seq=record.header.seq, header=raw_header)
                     index += 1
                     yield number, offset, Record(record.header, plain, record.chain)

@@ -25,10 +25,13 @@ from koemori.audio.journal_format import (
     RecordType,
     chain_first,
     chain_next,
+    from_json,
     record_size,
     to_json,
 )
 from koemori.audio.journal_reader import JournalScan
+from koemori.audio.journal_scrub import scrub
+from koemori.audio.recording import MASKED_BEFORE
 
 _BATCH_RECORDS = 256
 _IDLE_FILE_BYTES = 16_384
@@ -210,10 +213,22 @@ class SegmentWriter:
             settled_bytes += record_size(len(entry.payload))
             needed.add(state.call_id)
             note_durable(entry, path, item.offset, item.chain)
+            if entry.kind is RecordType.MARKER:
+                self._scrub(entry)
             if entry.future is not None:
                 entry.future.set_result(state.head())
         self.oldest_ns = 0
         self._settled(settled_bytes)
+
+    def _scrub(self, entry: Entry) -> None:
+        """Take out the samples that a marker says must not be kept."""
+        body = from_json(entry.payload)
+        if body.get("kind") != MASKED_BEFORE:
+            return
+        try:
+            scrub(entry.state.extents, body["channel"], body["start_sample"], body["sample_count"])
+        except OSError as error:  # the archive takes them out all the same
+            self._alarm("journal-scrub-failed", {"errno": error.errno or 0})
 
     def _rotate(self) -> None:
         """Begin the next file, once everything in this one is durable."""

@@ -111,6 +111,8 @@ def build_timeline(call: JournalCall) -> Timeline:
             column.late.append(header.late)
             column.extent.append(extent)
             column.offset.append(offset)
+            if header.scrubbed:
+                column.masked.add(header.first_sample, header.first_sample + len(record.payload) // 2)
         elif header.type is RecordType.GAP:
             body = from_json(record.payload)
             columns[header.channel].declared.append(

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from koemori.audio.journal import Journal
+from koemori.audio.journal import Journal, read_calls
 from koemori.server.archive.manifest import MASTER_NAME, read_manifest
 from koemori.server.archive.recover import recover
 from koemori.server.archive.sealing import SealedRecording, seal_call
@@ -87,3 +87,25 @@ def test_what_a_crash_left_is_recovered_without_what_was_masked(tmp_path: Path) 
     master = soundfile.read(path, dtype="int16", always_2d=True)[0][:, 0]
     assert not master[160:480].any(), recovered
     assert np.array_equal(master[480:1600], samples_of(0, 480, 1120))
+
+
+def test_what_is_masked_leaves_the_journal_files_too_and_their_chain_still_holds(tmp_path: Path) -> None:
+    journal, call = Journal(tmp_path / "journal", segment_bytes=4_000), new_call()
+    recorder = journal.open_call(call)
+    for event in steps(call, 0, 50):
+        recorder.push(event)
+    start, count = 5 * FRAME, 20 * FRAME
+    recorder.mask(0, start, count)
+    head = recorder.close(ended(call.call_id, 1_000)).result(10)
+    files = b"".join(path.read_bytes() for path in (tmp_path / "journal").glob("*.kmj"))
+    for step in range(50):
+        gone = 5 <= step < 25
+        for index in (0, 1):
+            held = samples_of(index, step * FRAME, FRAME).tobytes() in files
+            assert held is not (gone and index == 0), (index, step)
+    [found] = read_calls(tmp_path / "journal")
+    assert (found.head.chain, dict(found.breaks), found.unlinked_records) == (head.chain, {}, 0)
+    recording = seal_call(journal, call.call_id, LocalRecordingStore(tmp_path))
+    journal.close()
+    assert recording.ledger.channels[0].samples["masked"] == count
+    assert recording.ledger.channels[1].samples["masked"] == 0
