@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import ssl
 from collections import OrderedDict
 from collections.abc import Callable
@@ -103,11 +104,9 @@ class SipSockets:
                 name = transport.upper()
                 server = await loop.create_server(
                     lambda: _Connection(self, name),
-                    host,
-                    port,
+                    sock=_Door(host, port, self._lets_in),
                     ssl=tls,
                     backlog=128,
-                    # Until then nobody has looked whether this peer may connect at all.
                     ssl_handshake_timeout=None if tls is None else _HANDSHAKE_S,
                 )
                 self._servers.append(server)
@@ -163,23 +162,44 @@ class SipSockets:
 
     def admit(self, connection: _Connection, host: str) -> int | None:
         """A number for a new connection; None refuses it."""
-        code = None
-        if not self.allows(host):
-            code = "not-allowed"
-        elif len(self._connections) >= _CONNECTIONS or (
-            sum(each.host == host for each in self._connections.values()) >= _CONNECTIONS_PER_SOURCE
-        ):
-            code = "too-many-connections"
-        if code is not None:
-            self.refuse(code)
+        theirs = sum(each.host == host for each in self._connections.values())
+        if len(self._connections) >= _CONNECTIONS or theirs >= _CONNECTIONS_PER_SOURCE:
+            self.refuse("too-many-connections")
             return None
         number, self._next = self._next, self._next + 1
         self._connections[number] = connection
         return number
 
+    def _lets_in(self, host: str) -> bool:
+        if self.allows(host):
+            return True
+        self.refuse("not-allowed")
+        return False
+
     def gone(self, number: int) -> None:
         """A connection is closed."""
         self._connections.pop(number, None)
+
+
+class _Door(socket.socket):
+    """Listens, and closes on whoever may not connect before anything is said, TLS included."""
+
+    def __init__(self, host: str, port: int, lets_in: Callable[[str], bool]) -> None:
+        super().__init__(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+        self._lets_in = lets_in
+        try:
+            self.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.bind((host, port))
+        except OSError:
+            self.close()
+            raise
+
+    def accept(self) -> tuple[socket.socket, tuple[str, int]]:
+        peer, address = super().accept()
+        if self._lets_in(str(address[0]).partition("%")[0]):
+            return peer, address
+        peer.close()
+        raise ConnectionAbortedError  # the loop goes on to the next one
 
 
 class _Datagrams(asyncio.DatagramProtocol):

@@ -102,14 +102,26 @@ async def test_a_fast_stream_is_read_more_slowly_and_nothing_of_it_is_dropped() 
 async def test_a_stream_whose_reads_end_within_messages_lives_as_long_as_messages_come(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("koemori.server.capture.siprec_transport._HALF_MESSAGE_S", 0.3)
+    monkeypatch.setattr("koemori.server.capture.siprec_transport._HALF_MESSAGE_S", 1.0)
     async with listening("tcp") as (port, _, _), connected(port) as (reader, writer):
         writer.write(OPTIONS[:20])
-        for _ in range(8):
+        for _ in range(14):
             await asyncio.sleep(0.1)
             writer.write(OPTIONS[20:] + OPTIONS[:20])
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"SIP/2.0 200 ")
         assert await _rest(reader) == b""  # half a message, and then nothing more
+
+
+async def test_who_is_not_allowed_gets_no_handshake_either(tmp_path: Path) -> None:
+    signed(tmp_path)
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    known = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
+    async with listening("tls", allowed=False, tls=server) as (port, refused, _):
+        for count in (1, 2):
+            with pytest.raises((ConnectionError, ssl.SSLError)):
+                await asyncio.open_connection(HOST, port, ssl=known)
+            assert refused == ["not-allowed"] * count
 
 
 async def test_a_peer_that_does_not_finish_the_handshake_is_let_go(
