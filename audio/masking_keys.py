@@ -20,6 +20,8 @@ _LEAST_AMPLITUDE: Final = 60.0
 _LEAST_SHARE: Final = 0.35
 """Of a window's energy in the two tones, where the tones have just begun; the detector wants twice this."""
 
+_MOST_LENGTHS: Final = 16
+
 
 class KeyEar:
     """Hears keys. Push what comes in order; a jump of the position ends what was heard before it."""
@@ -33,6 +35,8 @@ class KeyEar:
         self._waves = np.concatenate((np.cos(angles), np.sin(angles)), axis=1).astype(np.float32)
         self._floor = np.float32((_LEAST_AMPLITUDE * self._size / 2) ** 2)
         self._share = np.float32(_LEAST_SHARE * self._size / 2)
+        self._within = np.arange(self._size)
+        self._begins: dict[int, NDArray[np.int64]] = {}
         self._tail = np.zeros(0, dtype=np.int16)
         self._end = 0
         self._feeding = False
@@ -79,18 +83,27 @@ class KeyEar:
 
     def _places(self, given: NDArray[np.int16]) -> tuple[int, int] | None:
         """Where the first and the last window begin that may hold a key's tones."""
-        if len(given) < self._size or int(np.abs(given).max()) < _LEAST_PEAK:
+        if len(given) < self._size or int(given.max()) < _LEAST_PEAK:
             return None
-        windows = np.lib.stride_tricks.sliding_window_view(given, self._size)[:: self._step]
-        last = given[-self._size :]
-        windows = np.concatenate((windows, last[None, :])).astype(np.float32)
-        energy = ((windows @ self._waves) ** 2).reshape(len(windows), 2, 8).sum(axis=1)
+        begins = self._begins.get(len(given))
+        if begins is None:
+            begins = self._begins_of(len(given))
+        windows = given.astype(np.float32)[begins[:, None] + self._within]
+        projected = windows @ self._waves
+        projected *= projected
+        energy = projected[:, :8] + projected[:, 8:]
         row, column = energy[:, :4].max(axis=1), energy[:, 4:].max(axis=1)
         everything = np.einsum("ij,ij->i", windows, windows)
         found = (np.minimum(row, column) >= self._floor) & (row + column >= self._share * everything)
-        places = np.flatnonzero(found)
-        if not len(places):
+        if not found.any():
             return None
-        of_last = len(given) - self._size
-        begins = [of_last if place == len(windows) - 1 else int(place) * self._step for place in places]
-        return min(begins), max(begins)
+        places = begins[found]
+        return int(places[0]), int(places[-1])
+
+    def _begins_of(self, count: int) -> NDArray[np.int64]:
+        """Where windows begin so that they cover `count` samples; frames come in few lengths."""
+        last = count - self._size
+        begins = np.array([*range(0, last, self._step), last])
+        if len(self._begins) < _MOST_LENGTHS:
+            self._begins[count] = begins
+        return begins
