@@ -36,6 +36,7 @@ import re
 import sys
 import tempfile
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -129,18 +130,25 @@ def _has(word: str, words: list[str], text: str) -> bool:
 
 def run_call(call: dict[str, Any], asr: bool = False) -> CaseRevision:
     """The last revision of the case after the whole call."""
-    engine = AssistEngine(CallFacts(call_id=call["id"]), PLAYBOOK, load_opinion())
-    last: CaseRevision | None = None
-    end_ms = 0
-    for turn in call["turns"]:
-        end_ms = int(turn["end"] * 1000)
-        heard = Heard(
+    return last_case(
+        Heard(
             f"u{turn['i']}",
             ChannelRole(turn["speaker"]),
             int(turn["start"] * 1000),
-            end_ms,
+            int(turn["end"] * 1000),
             turn["text_asr"] if asr else turn["text"],
         )
+        for turn in call["turns"]
+    )
+
+
+def last_case(utterances: Iterable[Heard]) -> CaseRevision:
+    """The last revision of the case after these utterances."""
+    engine = AssistEngine(CallFacts(call_id="bench"), PLAYBOOK, load_opinion())
+    last: CaseRevision | None = None
+    end_ms = 0
+    for heard in utterances:
+        end_ms = max(end_ms, heard.end_ms)
         engine.push(heard)
     for event in engine.push(CallClosed(end_ms)):
         if isinstance(event, CaseRevision):
@@ -157,18 +165,41 @@ def gold_text(record: dict[str, Any], name: str) -> str:
     return "" if value in EMPTY else str(value)
 
 
-def replay_call(name: str) -> tuple[dict[str, str], str]:
-    """Values by field and end state of a recording's last case, through the whole service."""
+def replay_call(name: str, kept: Path | None) -> tuple[dict[str, str], str]:
+    """Values by field and end state of a recording's last case, through the whole service.
+
+    Where its events were kept, the case is made anew of the utterances in them.
+    """
+    file = None if kept is None else kept / f"{name}.jsonl"
+    if file is not None and file.exists():
+        events = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        case = last_case(
+            Heard(
+                event["utterance_id"],
+                ChannelRole(event["speaker"]),
+                event["start_ms"],
+                event["end_ms"],
+                event["text"],
+            )
+            for event in events
+            if event["type"] == "utterance"
+        )
+        return {field: found.value for field, found in case.fields.items()}, case.end_state
     with tempfile.TemporaryDirectory(prefix="koemori-bench-") as archive:
         events = replay(name, "max", Path(archive))
-    case = next(event for event in reversed(events) if event["type"] == "case")
-    return {field: found["value"] for field, found in case["fields"].items()}, case["end_state"]
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("".join(json.dumps(event) + "\n" for event in events), encoding="utf-8")
+    told = next(event for event in reversed(events) if event["type"] == "case")
+    return {field: found["value"] for field, found in told["fields"].items()}, told["end_state"]
 
 
-def score_call(call: dict[str, Any], asr: bool, show: bool, audio: bool = False) -> dict[str, Any]:
+def score_call(
+    call: dict[str, Any], asr: bool, show: bool, audio: bool = False, kept: Path | None = None
+) -> dict[str, Any]:
     """Scores of one call, by field."""
     if audio:
-        values, end_state = replay_call(call["id"])
+        values, end_state = replay_call(call["id"], kept)
     else:
         case = run_call(call, asr)
         values, end_state = {field: found.value for field, found in case.fields.items()}, case.end_state
@@ -197,14 +228,16 @@ def score_call(call: dict[str, Any], asr: bool, show: bool, audio: bool = False)
     return scores
 
 
-def score_files(files: list[Path], asr: bool, show: bool, audio: bool = False) -> dict[str, dict[str, Any]]:
+def score_files(
+    files: list[Path], asr: bool, show: bool, audio: bool = False, kept: Path | None = None
+) -> dict[str, dict[str, Any]]:
     """Scores of calls, by their names."""
     rows = {}
     for file in files:
         call = json.loads(file.read_text(encoding="utf-8"))
         if show:
             print(file.stem)
-        rows[file.stem] = score_call(call, asr, show, audio)
+        rows[file.stem] = score_call(call, asr, show, audio, kept)
     return rows
 
 
@@ -281,6 +314,7 @@ def main() -> None:
     parser.add_argument("--half", choices=("dev", "held", "all"), default="all")
     parser.add_argument("--asr", action="store_true", help="use the text without punctuation")
     parser.add_argument("--audio", action="store_true", help="replay the recordings of the corpus")
+    parser.add_argument("--kept", type=Path, help="folder for the recordings' events: recognise once")
     parser.add_argument("--show", action="store_true")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
@@ -290,7 +324,9 @@ def main() -> None:
             if options.half not in ("all", half):
                 continue
             files = SETS[name].files(half)
-            halves[f"{name}.{half}"] = score_files(files, options.asr, options.show, options.audio)
+            halves[f"{name}.{half}"] = score_files(
+                files, options.asr, options.show, options.audio, options.kept
+            )
     report = {
         "command": " ".join(["python -m benchmarks.cases", *sys.argv[1:]]),
         "machine": f"{platform.machine()} {platform.system()}, Python {platform.python_version()}",
