@@ -1,4 +1,7 @@
-"""What calls share where nobody listens to them: journal and archive, and no model at all."""
+"""What calls share where nobody listens to them: journal and archive, and no model at all.
+
+Hundreds of calls may end while hundreds go on, so recordings are sealed in a process of their own.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from koemori.audio.call import CallStarted
     from koemori.audio.journal import Journal, JournalHead
     from koemori.server.archive.sealing import SealedRecording
+    from koemori.server.archive.sealing_process import SealingProcess
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,7 @@ class RecordingPipeline:
     journal: Journal
     playbooks: Playbooks
     ports: CallPorts
+    sealer: SealingProcess
 
     @classmethod
     async def open(cls, settings: Settings, metrics: Metrics) -> RecordingPipeline:
@@ -34,26 +39,27 @@ class RecordingPipeline:
             PlaybookError: A playbook file does not fit; it is kept although nobody follows it.
             JournalError: Another process records into this archive, or the disk refuses.
         """
-        from koemori.server.archive.sealing import seal
+        from koemori.server.archive.sealing_process import SealingProcess
         from koemori.server.archive.store import LocalRecordingStore
         from koemori.server.calls.pipeline import open_journal
 
         playbooks = Playbooks(settings.assist.playbook_dir)
         await asyncio.to_thread(playbooks.get, settings.assist.locale)
         journal = open_journal(settings.archive.directory, metrics)
-        store = LocalRecordingStore(settings.archive.directory)
+        store, sealer = LocalRecordingStore(settings.archive.directory), SealingProcess()
 
         def seal_recording(started: CallStarted, head: Future[JournalHead]) -> SealedRecording:
             head.result(0)
-            return seal(journal.call(started.call_id), store)
+            return sealer.seal(journal.call(started.call_id), store)
 
         ports = CallPorts(
             journal.open_call, seal_recording, journal.release, _nobody, _nobody, assisted=False
         )
-        return cls(journal, playbooks, ports)
+        return cls(journal, playbooks, ports, sealer)
 
     async def aclose(self) -> None:
         """Make the journal durable."""
+        await asyncio.to_thread(self.sealer.close)
         await asyncio.to_thread(self.journal.close)
 
 
