@@ -132,14 +132,14 @@ class Dialog:
         """Take a request within the dialog; its order is checked (§12.2.2).
 
         Raises:
-            SipError: 500: it is older than one that came before.
+            SipError: 500: it is older than one that came before, and no BYE: what ends a call ends it.
         """
         number, _ = parse_cseq(request.headers.get("CSeq"))
         if request.method == "ACK":
             return
-        if number < self.remote_sequence:
+        if number < self.remote_sequence and request.method != "BYE":
             raise SipError(500, f"a CSeq of at least {self.remote_sequence}", f"{number}")
-        self.remote_sequence, self.flow = number, flow
+        self.remote_sequence, self.flow = max(number, self.remote_sequence), flow
         contacts = request.headers.listed("Contact")
         if contacts and request.method in ("INVITE", "UPDATE"):
             self.target = parse_address(contacts[0]).uri

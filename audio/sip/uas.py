@@ -136,7 +136,7 @@ class UserAgentServer:
             refusal = make_response(request, error.status, "", (("Retry-After", "10"),))
             return [Send(answer_flow(request, flow), refusal.to_bytes())]
         try:
-            if method != request.method or number < 0:
+            if (method != request.method and request.method != "BYE") or number < 0:
                 raise SipError(400, "the same method in CSeq", "another")
             return self._handled(transaction, flow, now_s)
         except SipError as error:
@@ -148,6 +148,8 @@ class UserAgentServer:
         if request.method == "CANCEL":
             return self._cancelled(transaction, now_s)
         dialog = self._dialogs.get(key) if key[1] else None
+        if dialog is None and request.method == "BYE":
+            dialog = self._meant(key)
         if key[1] and dialog is None:
             raise SipError(481, "a dialog that is up", "another")
         if dialog is None and self._servers.merged(request):
@@ -166,6 +168,15 @@ class UserAgentServer:
         if request.method == "OPTIONS":
             return self._respond(transaction, 200, refusal_rows(405), now_s)
         raise SipError(481, "a dialog", "none")
+
+    def _meant(self, key: tuple[str, str, str]) -> Dialog | None:
+        """The dialog that a BYE with a wrong tag of ours, or none, must mean.
+
+        Recording clients in the field end calls so, and a recorder that insists on the tag (RFC 3261 §12.2.2)
+        would go on recording a line that has been told good-bye.
+        """
+        meant = [one for at, one in self._dialogs.items() if (at[0], at[2]) == (key[0], key[2])]
+        return meant[0] if len(meant) == 1 else None
 
     def _challenged(self, transaction: ServerTransaction, dialog: Dialog | None, now_s: float) -> list[Send]:
         """Ask for credentials, where they are wanted: for everything outside of a dialog but OPTIONS."""

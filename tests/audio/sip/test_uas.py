@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -76,6 +77,31 @@ def test_bye_ends_the_call_and_a_second_one_finds_nothing() -> None:
     assert recorder.media[0].ended == "completed"
     assert len(recorder.agent) == len(recorder.server) == 0
     assert recorder.final(within("BYE", 3, tag)).status == 481
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        lambda tag: within("BYE", 0, tag),
+        lambda tag: within("BYE", 2, "another"),
+        lambda tag: within("BYE", 2, tag).replace(b"2 BYE", b"2 INVITE"),
+        lambda _tag: out_of_dialog("BYE"),
+    ],
+    ids=["an old number", "another tag", "another method's number", "no tag"],
+)
+def test_a_bye_that_is_told_badly_ends_the_call_all_the_same(spoilt: Callable[[str], bytes]) -> None:
+    recorder = Recorder()
+    tag = begun(recorder)
+    assert recorder.final(spoilt(tag)).status == 200
+    assert recorder.media[0].ended == "completed"
+
+
+def test_a_bye_of_another_caller_ends_nothing() -> None:
+    recorder = Recorder()
+    tag = begun(recorder)
+    assert recorder.final(re.sub(rb"(From: .*;tag=)", rb"\1x", within("BYE", 2, tag))).status == 481
+    assert recorder.final(within("BYE", 3, tag).replace(b"Call-ID: ", b"Call-ID: x")).status == 481
+    assert recorder.media[0].ended is None
 
 
 @pytest.mark.parametrize(
