@@ -134,8 +134,13 @@ def is_filler(text: str) -> bool:
     return not _SPOKEN_AROUND.sub("", text).strip()
 
 
-def card_spans(texts: Sequence[str]) -> list[list[tuple[int, int]]]:
-    """Where card numbers stand in utterances of one speaker, read as one: spans for each of the texts."""
+def card_spans(texts: Sequence[str], *, misheard: bool = True) -> list[list[tuple[int, int]]]:
+    """Where card numbers stand in utterances of one speaker, read as one: spans for each of the texts.
+
+    Args:
+        texts: In the order in which they were said.
+        misheard: A number of whole groups may fail its check digit; what was typed may not.
+    """
     groups: list[tuple[str, int, int, int]] = []
     for index, text in enumerate(texts):
         for run in digit_runs(text):
@@ -144,7 +149,7 @@ def card_spans(texts: Sequence[str]) -> list[list[tuple[int, int]]]:
     spans: list[list[tuple[int, int]]] = [[] for _ in texts]
     first = 0
     while first < len(groups):
-        last = _card_from([digits for digits, *_ in groups[first:]])
+        last = _card_from([digits for digits, *_ in groups[first:]], misheard)
         if last is None:
             first += 1
             continue
@@ -168,7 +173,12 @@ def hidden(text: str, spans: Sequence[tuple[int, int]], by: str) -> str:
     return "".join([*parts, text[at:]])
 
 
-def _card_from(groups: Sequence[str]) -> int | None:
+def without_typed_cards(text: str) -> str:
+    """What a person typed, card numbers replaced."""
+    return hidden(text, card_spans([text], misheard=False)[0], CARD)
+
+
+def _card_from(groups: Sequence[str], misheard: bool) -> int | None:
     """How many of these groups make up a card number that begins with the first; None for none."""
     ends = list(accumulate(len(group) for group in groups))
     digits = "".join(groups)[: _LONGEST + max((len(group) for group in groups), default=0)]
@@ -179,7 +189,7 @@ def _card_from(groups: Sequence[str]) -> int | None:
         for length in issuer.lengths:
             if length > len(digits):
                 continue
-            whole_groups = length in ends and length > _SHORTEST
+            whole_groups = misheard and length in ends and length > _SHORTEST
             if whole_groups or passes_luhn(digits[:length]):
                 count = next(number for number, end in enumerate(ends, 1) if end >= length)
                 best = max(best or 0, count)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter, Depends
+from koemori.assist.card_numbers import without_typed_cards
 from koemori.assist.types import EndState
 from koemori.server.api import views
 from koemori.server.api.custody import new_access
@@ -49,8 +50,9 @@ async def patch_case(given: CaseEdit, parts: Parts, on: OnCall = _EDIT) -> Case:
 async def edit_case(parts: Services, call_id: str, values: Mapping[str, str], who: Identity) -> Case:
     """Edit a case: through the live call while it goes on, so that the assist side knows; else as a revision.
 
-    The caller has checked the right.
+    The caller has checked the right. Card numbers are not kept, whoever types them.
     """
+    values = {name: without_typed_cards(value) for name, value in values.items()}
     if parts.settings.assist.history_days and call_id in parts.live.call_ids():
         await asyncio.to_thread(_note_look_up, parts, call_id, values, who)
     live = await _edit_live(parts, call_id, values)

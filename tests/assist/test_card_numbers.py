@@ -10,6 +10,7 @@ from koemori.assist.card_numbers import (
     may_be_part,
     passes_luhn,
     read_table,
+    without_typed_cards,
 )
 
 pytestmark = pytest.mark.unit
@@ -99,3 +100,8 @@ def test_while_digits_wait_any_further_digits_join_them_and_fillers_do_not_end_t
     assert not may_be_part("それで壊れてたんです", going_on=True)
     assert is_filler("えーと、はい")
     assert not is_filler("届きません")
+
+
+def test_a_typed_number_is_a_cards_only_with_its_check_digit() -> None:
+    assert without_typed_cards("カード 4111-1111-1111-1111 で決済") == f"カード {CARD} で決済"
+    assert without_typed_cards("4111-1111-1111-1112") == "4111-1111-1111-1112"

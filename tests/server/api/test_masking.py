@@ -61,3 +61,12 @@ def test_a_call_that_is_over_is_not_masked(office: Office, line: Line) -> None:
     for method in ("POST", "DELETE"):
         answer = office.browser("agent1").request(method, f"/api/v1/calls/{call_id}/masking")
         assert (answer.status_code, answer.json()["code"]) == (409, "call-ended")
+
+
+def test_a_card_number_that_is_typed_into_the_case_is_not_kept(office: Office) -> None:
+    call_id = office.call()
+    agent = office.browser("agent1")
+    values = {"demand": "4111 1111 1111 1111 の決済を取り消す", "phone": "080-1111-2301"}
+    answer = agent.patch(f"/api/v1/cases/{call_id}", json={"values": values})
+    kept = {name: field["value"] for name, field in answer.json()["fields"].items()}
+    assert kept == {"demand": "[カード番号] の決済を取り消す", "phone": "080-1111-2301"}
