@@ -17,6 +17,7 @@ from typing import Literal
 from koemori.server.capture.places import listens_at, media_at
 from koemori.server.capture.settings import TrunkConfig
 from koemori.server.capture.trunk import TrunkStatus
+from koemori.server.config import MEDIA_TRUNK
 from pydantic import BaseModel, ConfigDict
 
 Source = Literal["standing", "problem", "refusal", "setting"]
@@ -114,8 +115,8 @@ def _counted(trunk: Trunk, status: TrunkStatus, now: datetime) -> Iterator[tuple
         yield "problem", code, count
     for code, count in status.refused.items():
         yield "refusal", code, count
-    configured = trunk.settings.model_fields_set - {"kind"}  # the one that is there by itself may stay unused
-    if configured and not status.calls_taken and now - status.opened_at > _QUIET_AFTER:
+    by_itself = trunk.name == MEDIA_TRUNK and trunk.settings.model_fields_set <= {"kind"}  # may stay unused
+    if not by_itself and not status.calls_taken and now - status.opened_at > _QUIET_AFTER:
         yield "standing", "never-called", 0
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from koemori.audio.call import CallStarted
+from koemori.audio.call import CallEnded, CallStarted
 from koemori.audio.errors import KoemoriError
 from koemori.audio.frames import AudioFrame, SourceEvent
 from koemori.server.calls.live import NoNewCallsError
@@ -58,18 +58,17 @@ class _Observed:
 
     async def events(self) -> AsyncIterator[SourceEvent]:
         status = self.context.status
-        try:
-            async for event in self.source.events():
-                if isinstance(event, AudioFrame):
-                    status.last_media_at = datetime.now(UTC)
-                elif isinstance(event, CallStarted):
-                    status.calls_taken += 1
-                    status.last_call_at = datetime.now(UTC)
-                self.watch.push(event)
-                yield event
-        finally:
-            for code in self.watch.problems - self.told:
-                self.context.problem(code)
+        async for event in self.source.events():
+            if isinstance(event, AudioFrame):
+                status.last_media_at = datetime.now(UTC)
+            elif isinstance(event, CallStarted):
+                status.calls_taken += 1
+                status.last_call_at = datetime.now(UTC)
+            self.watch.push(event)
+            if isinstance(event, CallEnded):
+                for code in self.watch.problems - self.told:
+                    self.context.problem(code)
+            yield event
 
     def stop(self, reason: str) -> None:
         if isinstance(self.source, StoppableSource):
