@@ -24,7 +24,6 @@ from tests.support.service import free_port
 
 pytestmark = pytest.mark.integration
 
-NOW = datetime.now(UTC)
 EVERYBODY = ["0.0.0.0/0"]
 
 
@@ -33,7 +32,10 @@ def codes(
 ) -> set[str]:
     settings = Settings.model_validate({"trunks": {"line": trunk, **others}})
     found = check_settings(
-        Trunk("line", settings.trunks["line"], public_url), settings.trunks, NOW, running=running
+        Trunk("line", settings.trunks["line"], public_url),
+        settings.trunks,
+        datetime.now(UTC),
+        running=running,
     )
     assert all(finding.came.ja and finding.came.en and finding.advice.ja for finding in found)
     return {finding.code for finding in found}
@@ -73,7 +75,7 @@ def test_certificates_are_read_and_their_days_counted(tmp_path: Path) -> None:
     assert codes(siprec(**soon)) == {"certificate-ends"}
     settings = Settings.model_validate({"trunks": {"line": siprec(**soon)}}).trunks
     for days, code in ((9, "certificate-expired"), (-9, "certificate-early")):
-        at = NOW + timedelta(days=days)
+        at = datetime.now(UTC) + timedelta(days=days)
         (found,) = check_settings(Trunk("line", settings["line"]), settings, at, running=False)
         assert found.code == code
 
@@ -128,14 +130,15 @@ def test_every_row_is_used_by_a_check() -> None:
 
 
 def test_counters_come_back_from_the_text_of_metrics() -> None:
-    status = TrunkStatus(calls_live=2, calls_taken=9, opened_at=NOW - timedelta(hours=1))
+    now = datetime.now(UTC)
+    status = TrunkStatus(calls_live=2, calls_taken=9, opened_at=now - timedelta(hours=1))
     status.problems["no-media"] = 3
-    status.last_media_at = NOW - timedelta(seconds=7)
+    status.last_media_at = now - timedelta(seconds=7)
     metrics = Metrics()
     observe_trunks(metrics, {"sbc": status})
     metrics.trunk_refusals.labels("sbc", "bad-token").inc(4)
     text = metrics.render()[0].decode()
-    read = read_standing(text, NOW)["sbc"]
+    read = read_standing(text, now)["sbc"]
     assert (read.calls_live, read.calls_taken) == (2, 9)
     assert (read.problems, read.refused) == ({"no-media": 3}, {"bad-token": 4})
     assert read.last_call_at is None
