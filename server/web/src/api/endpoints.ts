@@ -40,7 +40,6 @@ export const askHelp = (callId: string): Promise<void> =>
 export const withdrawHelp = (callId: string): Promise<void> =>
   request(`/calls/${id(callId)}/help`, { method: "DELETE" });
 
-export const approveEnding = (callId: string): Promise<LadderApproval> =>
 /** Keeps the call's sound and words out from now on; asked again, for as long from then. */
 export const startMasking = (callId: string, seconds?: number): Promise<MaskingState> =>
   request(`/calls/${id(callId)}/masking`, {
@@ -50,6 +49,7 @@ export const startMasking = (callId: string, seconds?: number): Promise<MaskingS
 export const stopMasking = (callId: string): Promise<MaskingState> =>
   request(`/calls/${id(callId)}/masking`, { method: "DELETE" });
 
+export const approveEnding = (callId: string): Promise<LadderApproval> =>
   request(`/calls/${id(callId)}/ladder/approval`, { method: "POST" });
 
 export const getCase = (callId: string): Promise<CaseRecord> => request(`/cases/${id(callId)}`);

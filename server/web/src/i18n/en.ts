@@ -97,8 +97,8 @@ export const en: Messages = {
     recording_continues: "Recording goes on",
     recording_untouched: "Recordings are not affected",
   },
-  standing: { held: "On hold", transferred: "Transferred", caller_known: "Caller known" },
   masking: enMasking,
+  standing: { held: "On hold", transferred: "Transferred", caller_known: "Caller known" },
   voice: {
     raised: "Raised voice",
     level: "{{db}} dB",
@@ -290,8 +290,8 @@ export const en: Messages = {
     },
     key: {
       help: "Call for help",
-      next: "Next guidance",
       mask: "Mask card details, or end it",
+      next: "Next guidance",
       save: "Save the case",
       close: "Close, undo typing",
       confirm: "Confirm the field",

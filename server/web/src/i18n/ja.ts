@@ -100,8 +100,8 @@ export const ja = {
     recording_continues: "録音は続いています",
     recording_untouched: "録音に影響はありません",
   },
-  standing: { held: "保留中", transferred: "転送", caller_known: "相手が判明" },
   masking: jaMasking,
+  standing: { held: "保留中", transferred: "転送", caller_known: "相手が判明" },
   voice: {
     raised: "声量上昇",
     level: "{{db}} dB",
@@ -283,8 +283,8 @@ export const ja = {
     },
     key: {
       help: "応援を呼ぶ",
-      next: "次の案内へ",
       mask: "カード情報を伏せる・終える",
+      next: "次の案内へ",
       save: "記録を保存",
       close: "閉じる・入力を取り消す",
       confirm: "欄を確定",
