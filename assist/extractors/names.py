@@ -8,6 +8,7 @@ spelled by ear is taken for the family name that its mentions sound like (`koemo
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Final
 
 from koemori.assist.context import CallView
@@ -119,18 +120,19 @@ class NameExtractor:
     def _by_sound(self, proposed: list[FieldProposal]) -> list[FieldProposal]:
         """The proposals, unless the name was spelled by ear: then the one that it sounds like, or none."""
         agreed = self._mentions.agreed
-        if self._surname is not None and (self._surname == self._spelled or is_certain(self._surname)):
-            if agreed is None or not agreed.called or self._confidence >= _READ_BACK:
-                return proposed
-            if sounds_alike(self._surname, agreed.family.reading):
-                return proposed
+        known = self._surname or ""
+        same = agreed is not None and sounds_alike(known, agreed.family.reading)
+        certain = known != "" and (known == self._spelled or is_certain(known))
+        doubted = agreed is not None and agreed.called and not same and self._confidence < _READ_BACK
+        if certain and not doubted:
+            return proposed
         if agreed is None:
-            return [each for each in proposed if is_plausible(self._surname or "")]
-        own = re.search(f"[{_KANJI}]", self._given) and sounds_alike(
-            self._surname or "", agreed.family.reading
-        )
-        given = self._given if own else agreed.given
-        confidence = max(self._confidence, _AGREED if agreed.mentions > 1 else _HEARD_IN_KANA)
+            most = 1.0 if re.match(f"[{_KANJI}]", known) else _MENTIONED
+            plausible = proposed if is_plausible(known) else []
+            return [replace(each, confidence=min(each.confidence, most)) for each in plausible]
+        given = self._given if same and re.search(f"[{_KANJI}]", self._given) else agreed.given
+        confidence = _AGREED if agreed.mentions > 1 else _MENTIONED
+        confidence = max(confidence, self._confidence) if certain else confidence
         ids = self._mentions.utterance_ids
         return [FieldProposal("customer_name", agreed.family.written + given, confidence, ids)]
 
