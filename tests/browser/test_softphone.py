@@ -1,4 +1,4 @@
-"""The browser phone in a real Chromium whose microphone is a recording: from the button to the sealed call."""
+"""The browser phone in a Chromium whose microphone is a recording, from the button to the sealed call."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { meter } from "../src/softphone/useLevel";
 
-const tone = (amplitude: number) => Float32Array.from({ length: 960 }, (_, at) => amplitude * Math.sin(at / 5));
+const tone = (amplitude: number) =>
+  Float32Array.from({ length: 960 }, (_, at) => amplitude * Math.sin(at / 5));
 
 describe("the level of a voice", () => {
   it("is nothing for silence, and all of the meter for a full wave", () => {

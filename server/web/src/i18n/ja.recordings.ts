@@ -91,7 +91,13 @@ export const jaRecordings = {
   custody: {
     title: "誰がいつ触れたか",
     none: "まだ誰も開いていません。",
-    action: { play: "再生", verify: "検証", export: "持ち出し", reuse: "個人情報を除いて再利用", look_up: "過去の通話として照会" },
+    action: {
+      play: "再生",
+      verify: "検証",
+      export: "持ち出し",
+      reuse: "個人情報を除いて再利用",
+      look_up: "過去の通話として照会",
+    },
     reads: "{{count}} 回読み出し",
   },
   not_proven: {
