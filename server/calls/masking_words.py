@@ -78,6 +78,8 @@ class CardGuard:
         self._hidden: dict[str, None] = {}
         """Utterances in which something was replaced: what comes later of their words must not undo it."""
         self._asked: set[str] = set()
+        self._shown: dict[int, tuple[str, str]] = {}
+        """By channel: the utterance whose partials came last, and what was shown of it as stable."""
 
     def push(self, event: TranscriptEvent) -> list[TranscriptEvent]:
         """Take one event; return what may go on, in the order in which it came."""
@@ -195,15 +197,20 @@ class CardGuard:
         return replace(event, text=hidden(event.text, spans, by), words=_words_without(event.words, by))
 
     def _bulleted(self, event: Partial) -> Partial:
-        """Long numbers as bullets; each character keeps its place, so that what is stable only grows."""
+        """Long numbers as bullets; each character keeps its place.
+
+        What has been shown as stable stays as it was shown: a number may turn out to be long only later.
+        """
         fewest = _IN_MASKED_DIGITS if self._is_masked(event.start_ms, event.end_ms) else _SHOWN_DIGITS
         going_on = self._speakers[event.channel.index].waiting
         spans = long_digit_spans(_text(event), 1 if going_on else fewest)
-        if not spans:
-            return event
         text = _replaced(_text(event), spans, lambda part: "●" * len(part))
         cut = len(event.stable)
-        return replace(event, stable=text[:cut], unstable=text[cut:])
+        of, shown = self._shown.get(event.channel.index, ("", ""))
+        stable = (shown if of == event.utterance_id else "")[:cut]
+        stable += text[len(stable) : cut]
+        self._shown[event.channel.index] = (event.utterance_id, stable)
+        return replace(event, stable=stable, unstable=text[cut:])
 
 
 def _text(event: Partial) -> str:

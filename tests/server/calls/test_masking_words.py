@@ -91,9 +91,26 @@ def test_running_text_shows_long_numbers_as_bullets_of_the_same_length() -> None
     [shown] = guard.push(running("番号は4111の11", 3_000))
     assert isinstance(shown, Partial)
     assert shown.stable + shown.unstable == "番号は●●●●●●●"
-    [shown] = guard.push(running("三つで999円", 3_000))
+    [shown] = guard.push(running("三つで999円", 4_000))
     assert isinstance(shown, Partial)
     assert shown.stable + shown.unstable == "三つで999円"
+
+
+def test_stable_text_is_only_ever_extended_though_a_number_turns_out_to_be_long() -> None:
+    guard = CardGuard()
+    shown = []
+    for stable, unstable in (
+        ("番号", "は"),
+        ("番号は80", "1"),
+        ("番号は8012", "34"),
+        ("番号は801234で", "す"),
+    ):
+        partial = Partial(CUSTOMER, "1-0", 1, 0, 3_000, stable, unstable)
+        [event] = guard.push(partial)
+        assert isinstance(event, Partial)
+        assert len(event.stable + event.unstable) == len(stable + unstable)
+        shown.append(event.stable)
+    assert shown == ["番号", "番号は80", "番号は80●●", "番号は80●●●●で"]
 
 
 def test_later_words_of_an_utterance_do_not_bring_its_digits_back() -> None:
