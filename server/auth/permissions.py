@@ -90,7 +90,7 @@ _RIGHTS: dict[Role, dict[Action, Reach]] = {
         Action.DESK_OPEN: Reach.ANY,
         Action.CALL_LIST: Reach.OWN,
         Action.CALL_READ: Reach.OWN,
-        Action.CALL_OFFER: Reach.ANY,
+        Action.CALL_OFFER: Reach.OWN,
         Action.CASE_READ: Reach.OWN,
         Action.CASE_EDIT: Reach.OWN,
         Action.HELP_ASK: Reach.OWN,

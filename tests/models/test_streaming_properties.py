@@ -192,15 +192,13 @@ def test_the_same_call_gives_the_same_events(steps: Steps, seed: int) -> None:
 @settings(max_examples=40, deadline=None)
 def test_a_prompt_holds_the_end_of_the_text_before_a_forced_cut_or_nothing(steps: Steps, seed: int) -> None:
     channel = play(VirtualChannel(unsteady(seed)), steps)
-    borders = {
-        question.window.segment.end_ms
-        for question in channel.asked
-        if question.purpose is not Purpose.PARTIAL
-    }
+    finals = [one.window for one in channel.asked if one.purpose is not Purpose.PARTIAL]
     texts = [answer.text for question in channel.asked if isinstance(answer := question.answer, Hypothesis)]
     for question in channel.asked:
         if question.prompt:
-            assert question.window.segment.start_ms in borders
+            # A final asked in advance hears a little of the pause after the words; the cut may lie in it.
+            cut_ms = question.window.segment.start_ms
+            assert any(one.speech_end_ms <= cut_ms <= one.segment.end_ms for one in finals)
             assert len(question.prompt) <= channel.config.context_characters
             assert any(question.prompt in text for text in texts)
 

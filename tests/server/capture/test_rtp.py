@@ -115,9 +115,12 @@ def check_sides(
     for index, hz in ((0, agent_hz), (1, customer_hz)):
         middle = samples[rate_hz // 2 : rate_hz * 3 // 2, index]
         assert abs(loudest_hz(middle, rate_hz) - hz) <= 2
-    # Senders begin and end one after the other; in between nothing is missing.
+    # Senders begin and end one after the other; in between nothing is missing. On a busy machine one may fall
+    # behind the other, which is told as `clock`.
     between = range(rate_hz // 2, rate_hz * 3 // 2)
-    assert [gap for gap in manifest["gaps"] if gap["start_sample"] in between] == []
+    gaps = [gap for gap in manifest["gaps"] if gap["start_sample"] in between]
+    assert {gap["cause"] for gap in gaps} <= {"clock"}
+    assert sum(gap["sample_count"] for gap in gaps) <= rate_hz // 10
 
 
 def test_ffmpeg_and_gstreamer_send_a_call_to_ports_that_were_asked_for(tmp_path: Path) -> None:
