@@ -3,7 +3,6 @@
     KoemoriError
     └── AudioError
         ├── AudioFileError        a file that cannot be played as a call
-        ├── FrameOrderError       a frame that breaks its channel's timeline
         ├── MediaMessageError     a media message that a peer sent and we cannot use
         ├── AudioSocketError      bytes on a connection that are not AudioSocket's
         ├── RtpPacketError        a datagram that is neither RTP nor RTCP, or SRTP that does not verify
@@ -41,20 +40,6 @@ class AudioFileError(AudioError):
         self.name = name
         self.expected = expected
         self.came = came
-
-
-class FrameOrderError(AudioError):
-    """A frame that does not begin where its channel stands."""
-
-    code = "frame-order"
-
-    def __init__(self, channel_index: int, expected_sample: int, came_sample: int) -> None:
-        super().__init__(
-            f"channel {channel_index}: expected a frame at sample {expected_sample}; got one at {came_sample}"
-        )
-        self.channel_index = channel_index
-        self.expected_sample = expected_sample
-        self.came_sample = came_sample
 
 
 class MediaMessageError(AudioError):

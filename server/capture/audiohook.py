@@ -23,9 +23,9 @@ from koemori.server.capture.running import run_call
 from koemori.server.capture.sockets import (
     DONE,
     REFUSED,
-    TOO_MANY,
     Closed,
     Gate,
+    Places,
     SocketReader,
     public_address,
 )
@@ -50,7 +50,7 @@ class AudioHookListener:
         self._api_key = ""
         self._secret: bytes | None = None
         self._nonces = proofs.SeenNonces(keep_s=60.0)
-        self._live = 0
+        self._places = Places(context, settings.max_calls)
 
     async def start(self) -> None:
         """Read the secrets.
@@ -82,18 +82,12 @@ class AudioHookListener:
             await asyncio.sleep(_REFUSAL_S)
             await socket.close(REFUSED)
             return
-        if self._live >= self._settings.max_calls:
-            self._context.refuse("too-many-calls")
-            await socket.close(TOO_MANY)
-            return
-        self._live += 1
-        try:
-            await socket.accept()
+        async with self._places.take(socket) as taken:
+            if not taken:
+                return
             reader = SocketReader(socket, self._context, self._settings)
             session = AudioHookSession(socket.headers.get("audiohook-session-id"), queue=self._settings.queue)
             await self._run(AudioHookSource(reader, session, self._context))
-        finally:
-            self._live -= 1
 
     async def _run(self, source: AudioHookSource) -> None:
         try:

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 from koemori.audio.call import ChannelRole
 from koemori.audio.ingest.chan_websocket import AudioFormat, KeyEnd, MediaStart, read_text
-from koemori.audio.ingest.legs import JoinLimits, LegFacts
+from koemori.audio.ingest.legs import LegFacts
 from koemori.audio.ingest.stream_start import refuse, short_text
 from koemori.server.capture.chan_websocket_settings import ChanWebsocketTrunk
 from koemori.server.capture.joining import Joining
-from koemori.server.capture.leg_socket import LegSocket, NoPlaceError
-from koemori.server.capture.sockets import Gate, SocketReader
+from koemori.server.capture.leg_socket import LegListener, LegSocket, NoPlaceError
+from koemori.server.capture.sockets import SocketReader
 from koemori.server.capture.trunk import TrunkContext
-from koemori.server.config import read_secret
 from starlette.datastructures import QueryParams
 from starlette.websockets import WebSocket
 
@@ -27,33 +26,21 @@ _VARIABLE = "KOEMORI_"
 _ROLES = {"agent": ChannelRole.AGENT, "customer": ChannelRole.CUSTOMER}
 
 
-class ChanWebsocketListener:
+class ChanWebsocketListener(LegListener):
     """The sockets of one trunk."""
 
     def __init__(self, context: TrunkContext, settings: ChanWebsocketTrunk) -> None:
         """Begin; `start` reads the secret."""
-        self._context = context
+        super().__init__(context, settings, "chan_websocket")
         self._settings = settings
-        self._gate = Gate(context, settings)
-        self._joining = Joining(context, "chan_websocket", JoinLimits(wait_ms=round(settings.join_s * 1000)))
 
-    async def start(self) -> None:
-        """Read the secret."""
-        place, settings = f"trunks.{self._context.name}", self._settings
-        self._gate.token = read_secret(place, "token", settings.token, settings.token_file)
+    def subprotocol(self, offered: list[str]) -> str | None:
+        """Asterisk's own, where it is offered."""
+        return SUBPROTOCOL if SUBPROTOCOL in offered else None
 
-    async def aclose(self) -> None:
-        """End what still runs."""
-        await self._joining.aclose()
-
-    async def serve(self, socket: WebSocket) -> None:
-        """Take one channel."""
-        if not await self._gate.admits(socket):
-            return
-        offered = socket.scope.get("subprotocols") or ()
-        await socket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in offered else None)
-        reader = SocketReader(socket, self._context, self._settings)
-        await ChannelSocket(reader, self._joining, self._context, self._settings, socket.query_params).run()
+    def opened(self, socket: WebSocket, reader: SocketReader) -> ChannelSocket:
+        """One channel."""
+        return ChannelSocket(reader, self._joining, self._context, self._settings, socket.query_params)
 
 
 class ChannelSocket(LegSocket):

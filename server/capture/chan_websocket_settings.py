@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from koemori.server.capture.socket_settings import SocketSettings
-from pydantic import Field
+from koemori.server.capture.socket_settings import LegSocketSettings
 
 
-class ChanWebsocketTrunk(SocketSettings):
-    """Where Asterisk says which legs belong together.
-
-    Attributes:
-        join_s: How long a leg waits for the other one of its call.
-    """
+class ChanWebsocketTrunk(LegSocketSettings):
+    """Asterisk says which legs belong together."""
 
     kind: Literal["chan_websocket"]
-    join_s: Annotated[float, Field(ge=0, le=30)] = 3.0

@@ -9,46 +9,32 @@ import secrets
 
 from koemori.audio.call import ChannelRole
 from koemori.audio.ingest.freeswitch import ForkFacts, PcmFraming, read_metadata
-from koemori.audio.ingest.legs import JoinLimits, LegFacts
+from koemori.audio.ingest.legs import LegFacts
 from koemori.server.capture.freeswitch_settings import FreeswitchTrunk
 from koemori.server.capture.joining import Joining
-from koemori.server.capture.leg_socket import LegSocket, NoPlaceError
-from koemori.server.capture.sockets import Gate, SocketReader
+from koemori.server.capture.leg_socket import LegListener, LegSocket, NoPlaceError
+from koemori.server.capture.sockets import SocketReader
 from koemori.server.capture.trunk import TrunkContext
-from koemori.server.config import read_secret
 from starlette.websockets import WebSocket
 
 _MOST_TEXT_BYTES = 65_536
 
 
-class FreeswitchListener:
+class FreeswitchListener(LegListener):
     """The sockets of one trunk."""
 
     def __init__(self, context: TrunkContext, settings: FreeswitchTrunk) -> None:
         """Begin; `start` reads the secret."""
-        self._context = context
+        super().__init__(context, settings, "freeswitch")
         self._settings = settings
-        self._gate = Gate(context, settings)
-        self._joining = Joining(context, "freeswitch", JoinLimits(wait_ms=round(settings.join_s * 1000)))
 
-    async def start(self) -> None:
-        """Read the secret."""
-        place, settings = f"trunks.{self._context.name}", self._settings
-        self._gate.token = read_secret(place, "token", settings.token, settings.token_file)
+    def subprotocol(self, offered: list[str]) -> str | None:
+        """Modules name theirs as they are configured; the first that is offered is as good as any."""
+        return offered[0] if offered else None
 
-    async def aclose(self) -> None:
-        """End what still runs."""
-        await self._joining.aclose()
-
-    async def serve(self, socket: WebSocket) -> None:
-        """Take one fork."""
-        if not await self._gate.admits(socket):
-            return
-        # Modules name their sub-protocol as they are configured; the first that is offered is as good as any.
-        offered = socket.scope.get("subprotocols") or [None]
-        await socket.accept(subprotocol=offered[0])
-        reader = SocketReader(socket, self._context, self._settings)
-        await ForkSocket(reader, self._joining, self._context, self._settings).run()
+    def opened(self, socket: WebSocket, reader: SocketReader) -> ForkSocket:
+        """One fork."""
+        return ForkSocket(reader, self._joining, self._context, self._settings)
 
 
 class ForkSocket(LegSocket):

@@ -8,11 +8,55 @@ from abc import ABC, abstractmethod
 
 from koemori.audio.call import ChannelRole
 from koemori.audio.errors import KoemoriError, MediaMessageError
+from koemori.audio.ingest.legs import JoinLimits
 from koemori.server.capture.joining import JoinedLeg, Joining
-from koemori.server.capture.sockets import DONE, NOT_UNDERSTOOD, TOO_MANY, Closed, SocketReader
+from koemori.server.capture.socket_settings import LegSocketSettings
+from koemori.server.capture.sockets import DONE, NOT_UNDERSTOOD, TOO_MANY, Closed, Gate, SocketReader
 from koemori.server.capture.trunk import TrunkContext
+from koemori.server.config import read_secret
+from starlette.websockets import WebSocket
 
 logger = logging.getLogger(__name__)
+
+
+class LegListener(ABC):
+    """The sockets of one trunk; a kind says how its upgrade is answered and what its messages mean.
+
+    Args:
+        context: The trunk's.
+        settings: The trunk's.
+        source: Name of the ingest, for `Channel.source`.
+    """
+
+    def __init__(self, context: TrunkContext, settings: LegSocketSettings, source: str) -> None:
+        self._context = context
+        self._limits = settings
+        self._gate = Gate(context, settings)
+        self._joining = Joining(context, source, JoinLimits(wait_ms=round(settings.join_s * 1000)))
+
+    async def start(self) -> None:
+        """Read the secret."""
+        place, settings = f"trunks.{self._context.name}", self._limits
+        self._gate.token = read_secret(place, "token", settings.token, settings.token_file)
+
+    async def aclose(self) -> None:
+        """End what still runs."""
+        await self._joining.aclose()
+
+    async def serve(self, socket: WebSocket) -> None:
+        """Take one connection."""
+        if not await self._gate.admits(socket):
+            return
+        await socket.accept(subprotocol=self.subprotocol(list(socket.scope.get("subprotocols") or ())))
+        await self.opened(socket, SocketReader(socket, self._context, self._limits)).run()
+
+    @abstractmethod
+    def subprotocol(self, offered: list[str]) -> str | None:
+        """Which of the sub-protocols that the peer offers is taken."""
+
+    @abstractmethod
+    def opened(self, socket: WebSocket, reader: SocketReader) -> LegSocket:
+        """What reads an accepted socket."""
 
 
 class LegSocket(ABC):

@@ -92,11 +92,6 @@ class RtpLine:
         self._plan = plan
         self._source: _Source | None = None
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether no call has come yet, or the last one is over."""
-        return self._source is None or self._source.call.ended
-
     def packets(self, leg: int, batch: Sequence[tuple[int, bytes]]) -> None:
         """RTP of one leg; the first begins a call."""
         if self._source is None or (self._source.call.ended and self.standing):

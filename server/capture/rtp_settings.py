@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Annotated, Literal, Self
 
 from koemori.audio.call import ChannelRole
 from koemori.audio.rtp.payload import STATIC_PAYLOAD_TYPES, PayloadType
-from koemori.server.capture.trunk_settings import TrunkSettings
+from koemori.server.capture.trunk_settings import MediaTrunkSettings
 from koemori.server.model_settings import Section
 from pydantic import Field, model_validator
 
@@ -88,37 +87,18 @@ class RtpLineSettings(Section):
         return tuple((role, port) for role, port in found if port is not None)
 
 
-class RtpTrunk(TrunkSettings, RtpCodec):
+class RtpTrunk(MediaTrunkSettings, RtpCodec):
     """Ports that are asked for by HTTP, call by call, and fixed ones.
 
     Attributes:
-        host: Where media comes in.
-        advertised_host: What senders are told, where they reach us by another address.
         media_port_first: First of the ports that are given out.
         media_port_last: Last of them.
         lines: Fixed ports.
         start_s: Ports that were asked for are given back when nothing came for this long.
-        silence_s: Without a packet for this long a call ends.
     """
 
     kind: Literal["rtp"]
-    host: str = "127.0.0.1"
-    advertised_host: str | None = None
     media_port_first: Port = 30_000
     media_port_last: Port = 30_999
     lines: tuple[RtpLineSettings, ...] = ()
     start_s: Annotated[float, Field(gt=0, le=600)] = 30.0
-    silence_s: Annotated[float, Field(ge=1, le=3_600)] = 60.0
-
-    @model_validator(mode="after")
-    def _reachable(self) -> Self:
-        for address in {self.host, self.reached_at}:
-            ipaddress.ip_address(address)
-        if ipaddress.ip_address(self.reached_at).is_unspecified:
-            raise ValueError("expected advertised_host where host is a wildcard; got none")
-        return self
-
-    @property
-    def reached_at(self) -> str:
-        """The address that senders are told."""
-        return self.advertised_host or self.host

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from koemori.server.capture.trunk_settings import TrunkSettings
+from koemori.server.capture.trunk_settings import MediaTrunkSettings
 from pydantic import Field, model_validator
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Codec = Literal["PCMU", "PCMA", "G722", "OPUS", "L16"]
 
 
-class SiprecTrunk(TrunkSettings):
+class SiprecTrunk(MediaTrunkSettings):
     """A SIP address that recordings are sent to.
 
     Attributes:
-        host: Address to listen at, for SIP and media.
         port: For UDP and TCP.
         tls_port: For TLS.
         transports: Those that are taken.
-        advertised_host: Address that others reach us at, where it is not `host`.
         media_port_first: First UDP port for media.
         media_port_last: Last one; a stream needs two.
         tls_certificate: Chain in PEM; needed for TLS.
@@ -35,16 +32,13 @@ class SiprecTrunk(TrunkSettings):
         caller_is: Role of who began the call, where nothing better is known.
         codecs: That are taken; among them the sender's order decides.
         require_srtp: Refuse streams without keys.
-        silence_s: Without a packet for this long the call ends.
         requests_per_s: Messages of one source; more are dropped (UDP) or read later (TCP, TLS).
     """
 
     kind: Literal["siprec"]
-    host: str = "127.0.0.1"
     port: Port = 5060
     tls_port: Port = 5061
     transports: tuple[Literal["udp", "tcp", "tls"], ...] = ("udp", "tcp")
-    advertised_host: str | None = None
     media_port_first: Port = 20_000
     media_port_last: Port = 29_999
     tls_certificate: Path | None = None
@@ -58,7 +52,6 @@ class SiprecTrunk(TrunkSettings):
     caller_is: Literal["agent", "customer"] | None = None
     codecs: tuple[Codec, ...] = ("PCMU", "PCMA", "G722", "OPUS", "L16")
     require_srtp: bool = False
-    silence_s: Annotated[float, Field(ge=1, le=3600)] = 60.0
     requests_per_s: Annotated[int, Field(ge=1, le=100_000)] = 500
 
     @model_validator(mode="after")
@@ -67,13 +60,4 @@ class SiprecTrunk(TrunkSettings):
             raise ValueError("expected tls_certificate and tls_key with the transport tls; got none")
         if self.media_port_last - self.media_port_first < 1:
             raise ValueError("expected media_port_last above media_port_first")
-        for address in {self.host, self.reached_at}:
-            ipaddress.ip_address(address)
-        if ipaddress.ip_address(self.reached_at).is_unspecified:
-            raise ValueError("expected advertised_host where host is a wildcard; got none")
         return self
-
-    @property
-    def reached_at(self) -> str:
-        """The address that others reach us at."""
-        return self.advertised_host or self.host

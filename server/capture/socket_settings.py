@@ -38,3 +38,13 @@ class SocketSettings(SocketLimits):
     token_file: Path | None = None
     token: SecretStr | None = None
     bearer_in: Literal["header", "query"] = "header"
+
+
+class LegSocketSettings(SocketSettings):
+    """Of trunks that send each leg of a call on a socket of its own.
+
+    Attributes:
+        join_s: How long a leg waits for the other one of its call.
+    """
+
+    join_s: Annotated[float, Field(ge=0, le=30)] = 3.0

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import AsyncIterator, Callable, MutableMapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -237,6 +238,30 @@ class Gate:
             self.context.refuse("bad-token" if self.token is not None else "not-allowed")
         await socket.close(REFUSED)
         return False
+
+
+@dataclass(slots=True)
+class Places:
+    """How many sockets of a trunk may be calls at once, where each socket is one."""
+
+    context: TrunkContext
+    most: int
+    _taken: int = 0
+
+    @asynccontextmanager
+    async def take(self, socket: WebSocket) -> AsyncIterator[bool]:
+        """Hold a place and accept the socket; False when there is none: the peer was told, and it counts."""
+        if self._taken >= self.most:
+            self.context.refuse("too-many-calls")
+            await socket.close(TOO_MANY)
+            yield False
+            return
+        self._taken += 1
+        try:
+            await socket.accept()
+            yield True
+        finally:
+            self._taken -= 1
 
 
 def public_address(socket: WebSocket, public_url: str | None) -> str:

@@ -24,9 +24,9 @@ from koemori.server.capture.sockets import (
     FAILED,
     NOT_UNDERSTOOD,
     REFUSED,
-    TOO_MANY,
     Closed,
     Gate,
+    Places,
     SocketReader,
     public_address,
 )
@@ -53,7 +53,7 @@ class StreamListener:
         self._password: str | None = None
         # What Plivo signs does not grow old, so what was used must stay known for long.
         self._nonces = proofs.SeenNonces(keep_s=86_400.0, most=100_000)
-        self._live = 0
+        self._places = Places(context, settings.max_calls)
 
     async def start(self) -> None:
         """Read the secrets.
@@ -90,16 +90,9 @@ class StreamListener:
             self._context.refuse(refusal)
             await socket.close(REFUSED)
             return
-        if self._live >= self._settings.max_calls:
-            self._context.refuse("too-many-calls")
-            await socket.close(TOO_MANY)
-            return
-        self._live += 1
-        try:
-            await socket.accept()
-            await self._run(SocketReader(socket, self._context, self._settings))
-        finally:
-            self._live -= 1
+        async with self._places.take(socket) as taken:
+            if taken:
+                await self._run(SocketReader(socket, self._context, self._settings))
 
     async def _run(self, reader: SocketReader) -> None:
         source = StreamSource(reader, self._dialect, self._options, self._context)
