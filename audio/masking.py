@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from koemori.audio.call import CallStarted, Channel
 from koemori.audio.frames import AudioFrame, Gap, GapCause, ms_to_samples
 from koemori.audio.masked_spans import MaskedSpans
-from koemori.audio.masking_keys import KeyEar
+from koemori.audio.masking_keys import DeafEar, KeyEar
 from koemori.audio.signals import KeyCarrier, KeyPressed
 
 _SAME_PRESS_MS = 150
@@ -81,7 +81,7 @@ class _Line:
     """What is known of one channel; positions are samples of its timeline."""
 
     channel: Channel
-    ear: KeyEar
+    ear: KeyEar | DeafEar
     position: int = 0
     """End of what has come, late frames apart."""
     passed: int = 0
@@ -166,6 +166,11 @@ class Masking:
             line.spans.add(event.start_sample, event.end_sample)
         line.position = line.passed = max(line.position, event.end_sample)
         return [*passed, event, *self._expired()]
+
+    def stop_hearing(self) -> None:
+        """Hear no more keys in this call, for hearing has failed; all else goes on, `masked` as it was."""
+        for line in self._lines.values():
+            line.ear = DeafEar()
 
     def finish(self) -> list[Passed]:
         """Give what is held; the call has ended."""

@@ -23,6 +23,25 @@ _LEAST_SHARE: Final = 0.35
 _MOST_LENGTHS: Final = 16
 
 
+class DeafEar:
+    """In the place of a `KeyEar` that has failed: hears nothing and holds nothing up."""
+
+    suspect: int | None = None
+    sounding: int | None = None
+
+    def push(self, start_sample: int, samples: NDArray[np.int16]) -> list[HeardKey]:
+        """See `KeyEar`."""
+        return []
+
+    def may_hold(self, samples: NDArray[np.int16]) -> bool:
+        """See `KeyEar`."""
+        return False
+
+    def finish(self) -> list[HeardKey]:
+        """See `KeyEar`."""
+        return []
+
+
 class KeyEar:
     """Hears keys. Push what comes in order; a jump of the position ends what was heard before it."""
 

@@ -6,6 +6,7 @@ follow. Whoever asks for masking names a reason, a code; no digit is in anything
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 
 from koemori.audio.call import CallStarted
@@ -16,6 +17,8 @@ from koemori.server.calls.emitter import Emitter
 from koemori.server.calls.masking_plan import MaskingPlan, MaskingStanding
 from koemori.server.calls.masking_words import CardGuard, CardNews
 from koemori.server.calls.ports import Recorder
+
+logger = logging.getLogger(__name__)
 
 _LONGEST_TOLD_S = 30
 """A masked stretch that goes on is told in gaps of this length."""
@@ -31,6 +34,7 @@ class CallMasking:
 
     def __init__(self, started: CallStarted, plan: MaskingPlan, recorder: Recorder, emitter: Emitter) -> None:
         self.cards = CardGuard()
+        self._call_id = started.call_id
         self._rate_hz = started.sample_rate_hz
         self._plan = plan
         self._masking = Masking(started, plan.limits)
@@ -48,7 +52,19 @@ class CallMasking:
 
     def push(self, event: AudioFrame | Gap | KeyPressed) -> list[AudioFrame | Gap]:
         """Record what may be kept of it; return that, for the assist side. `tell` afterwards."""
-        return self._keep(self._masking.push(event))
+        return self._keep(self._passed(event))
+
+    def _passed(self, event: AudioFrame | Gap | KeyPressed) -> list[Passed]:
+        """What the lane lets pass; a recording must not end because keys can no longer be heard in it."""
+        try:
+            return self._masking.push(event)
+        except Exception as error:
+            logger.error(
+                "keys are no longer heard in a call", extra={"call_id": self._call_id}, exc_info=error
+            )
+            self._recorder.mark("key-hearing-failed")
+            self._masking.stop_hearing()
+            return self._masking.push(event)
 
     def finish(self) -> list[AudioFrame | Gap]:
         """As `push`, of what was held back; the call has ended."""
