@@ -109,6 +109,15 @@ def test_reload_second_tab_and_dropped_socket_resume_the_live_call(office: Offic
         expect(grave.nth(1)).to_be_visible(timeout=60_000)
     shoot(first, "desk")
 
+    first.keyboard.press("F4")
+    banner = first.get_by_test_id("masking-banner")
+    expect(banner).to_be_visible(timeout=5_000)
+    expect(second.get_by_test_id("masking-banner")).to_be_visible(timeout=5_000)
+    expect(first.get_by_test_id("masking-left")).not_to_be_empty()
+    shoot(first, "desk-masked")
+    first.get_by_test_id("mask-stop").click()
+    expect(banner).to_be_hidden(timeout=5_000)
+
     office.queue_event("queue.joined", "waiting", 25)
     office.queue_event("queue.joined", "answered", 120)
     office.queue_event("agent.connected", "answered", 111, agent_id="agent1", wait_s=9)

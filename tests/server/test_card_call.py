@@ -5,8 +5,6 @@ Through the whole service but for the recogniser, whose words are scripted; `tes
 
 import io
 import json
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +13,6 @@ import soundfile
 from koemori.audio.codecs.g711 import encode_mulaw
 from koemori.audio.dtmf import DtmfDetector
 from koemori.server.archive.manifest import read_manifest, verify_recording
-from koemori.server.config import LoggingSettings
-from koemori.server.telemetry import configure_logging
 from numpy.typing import NDArray
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
@@ -32,17 +28,6 @@ GROUPS = ("4929", "7316", "0584", "2617")
 SAID = "の".join(GROUPS) + "です"
 BOTH = ("inbound", "outbound")
 SECONDS = 8
-
-
-@pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
-    stream = io.StringIO()
-    configure_logging(LoggingSettings(level="DEBUG"), stream)
-    yield stream
-    root.handlers[:], root.level = before
-    logging.getLogger("uvicorn.access").disabled = False
 
 
 def keyed_sound() -> NDArray[np.int16]:

@@ -33,30 +33,30 @@ from koemori.server.wire import (
 pytestmark = pytest.mark.integration
 
 
+def _head(seq: int) -> dict[str, object]:
+    return {"call_id": "c", "seq": seq, "at_ms": 0}
+
+
+def _said(seq: int, speaker: ChannelRole) -> UtteranceEvent:
+    facts = {
+        "speaker": speaker,
+        "utterance_id": "u",
+        "start_ms": 0,
+        "end_ms": 1,
+        "text": "あ",
+        "model_id": "m",
+    }
+    return UtteranceEvent.model_validate(_head(seq) | facts)
+
+
 def _events(recording: Path | None) -> list[WireEvent]:
-    def head(seq: int) -> dict[str, object]:
-        return {"call_id": "c", "seq": seq, "at_ms": 0}
-
-    def said(seq: int, speaker: ChannelRole) -> UtteranceEvent:
-        return UtteranceEvent.model_validate(
-            head(seq)
-            | {
-                "speaker": speaker,
-                "utterance_id": "u",
-                "start_ms": 0,
-                "end_ms": 1,
-                "text": "あ",
-                "model_id": "m",
-            }
-        )
-
     sealed = None if recording is None else WireRecording(id="r", manifest_sha256="0", path=str(recording))
     return [
-        CallStartedEvent.model_validate(head(1) | {"started_at": datetime.now(UTC), "channels": []}),
-        said(2, ChannelRole.AGENT),
-        said(3, ChannelRole.CUSTOMER),
+        CallStartedEvent.model_validate(_head(1) | {"started_at": datetime.now(UTC), "channels": []}),
+        _said(2, ChannelRole.AGENT),
+        _said(3, ChannelRole.CUSTOMER),
         AlertEvent.model_validate(
-            head(4)
+            _head(4)
             | {
                 "alert_id": "a",
                 "category": Category.THREAT,
@@ -69,7 +69,7 @@ def _events(recording: Path | None) -> list[WireEvent]:
             }
         ),
         GuidanceEvent.model_validate(
-            head(5)
+            _head(5)
             | {
                 "guidance_id": "g",
                 "stage": "step1",
@@ -81,7 +81,7 @@ def _events(recording: Path | None) -> list[WireEvent]:
             }
         ),
         CaseEvent.model_validate(
-            head(6)
+            _head(6)
             | {
                 "revision": 1,
                 "fields": {"phone": WireFieldValue(value="1", confidence=1)},
@@ -91,7 +91,7 @@ def _events(recording: Path | None) -> list[WireEvent]:
             }
         ),
         CallEndedEvent.model_validate(
-            head(7)
+            _head(7)
             | {
                 "duration_ms": 1,
                 "reason": "stop",

@@ -2,13 +2,9 @@
 
 import io
 import json
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from koemori.server.config import LoggingSettings
-from koemori.server.telemetry import configure_logging
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
@@ -21,17 +17,6 @@ WORDS = "責任者の小野寺を今すぐ出せ"
 NUMBER = "08011112301"
 AGENT = "hanako.sato"
 BOTH = ("inbound", "outbound")
-
-
-@pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
-    stream = io.StringIO()
-    configure_logging(LoggingSettings(level="DEBUG"), stream)
-    yield stream
-    root.handlers[:], root.level = before
-    logging.getLogger("uvicorn.access").disabled = False
 
 
 def _call(client: TestClient, chunks: int) -> None:

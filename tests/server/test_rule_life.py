@@ -119,6 +119,28 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, li
     return code, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
+def try_draft(capsys: pytest.CaptureFixture[str], service: Floor, draft: Path, in_force: str) -> None:
+    """Somebody writes a rule in a copy, checks it, and tries it over the archive."""
+    write(draft, OURS_FILE, OURS + RULE)
+    assert run(capsys, "check", draft) == (0, [])
+    code, rows = run(capsys, "try", draft, "--rule", "threat.dark-road", "--config", service.config)
+    tried, summary = rows
+    assert (code, summary["calls"], summary["in_force_version"]) == (0, 1, in_force)
+    assert (tried["fired"], tried["new"], tried["enabled"]) == (3, 3, False)
+    assert tried["examples"][0]["quote"] == "夜道で覚え"
+
+
+def break_rule(service: Floor, in_force: Path) -> None:
+    """A bad change is refused; detection goes on."""
+    write(in_force, OURS_FILE, OURS + RULE.replace("夜道 ~ 覚え", "昼間 ~ 覚え"))
+    until(lambda: service.get("/health")["playbook_problem"] is not None)
+    assert service.get("/health")["playbook_problem"] == f"{OURS_FILE}:24: threat.dark-road: example-missed"
+    assert service.post("/playbooks/reload")["code"] == "playbook-refused"
+    with service.call():
+        pass
+    assert len(service.newest()[1]) == 3
+
+
 def test_a_rule_is_added_as_data_tried_enabled_and_traced_from_an_alert(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -130,15 +152,7 @@ def test_a_rule_is_added_as_data_tried_enabled_and_traced_from_an_alert(
         assert service.newest()[1] == []
         before = service.version()
 
-        # Somebody writes a rule in a copy, checks it, and tries it over the archive.
-        draft = Path(shutil.copytree(in_force, tmp_path / "draft"))
-        write(draft, OURS_FILE, OURS + RULE)
-        assert run(capsys, "check", draft) == (0, [])
-        code, rows = run(capsys, "try", draft, "--rule", "threat.dark-road", "--config", service.config)
-        tried, summary = rows
-        assert (code, summary["calls"], summary["in_force_version"]) == (0, 1, before)
-        assert (tried["fired"], tried["new"], tried["enabled"]) == (3, 3, False)
-        assert tried["examples"][0]["quote"] == "夜道で覚え"
+        try_draft(capsys, service, Path(shutil.copytree(in_force, tmp_path / "draft")), before)
 
         # It comes into force silent, then enabled; the call on the line keeps what it began with.
         write(in_force, OURS_FILE, OURS + RULE)
@@ -156,16 +170,7 @@ def test_a_rule_is_added_as_data_tried_enabled_and_traced_from_an_alert(
             ("threat.dark-road", 1, enabled)
         }
 
-        # A bad change is refused; detection goes on.
-        write(in_force, OURS_FILE, OURS + RULE.replace("夜道 ~ 覚え", "昼間 ~ 覚え"))
-        until(lambda: service.get("/health")["playbook_problem"] is not None)
-        assert (
-            service.get("/health")["playbook_problem"] == f"{OURS_FILE}:24: threat.dark-road: example-missed"
-        )
-        assert service.post("/playbooks/reload")["code"] == "playbook-refused"
-        with service.call():
-            pass
-        assert len(service.newest()[1]) == 3
+        break_rule(service, in_force)
 
         # A year later the rule reads otherwise and has another author.
         later = (

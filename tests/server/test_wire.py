@@ -67,6 +67,9 @@ CUSTOMER = Channel(CALL, LegId("c"), 1, ChannelRole.CUSTOMER, "media")
 MONO = Channel(CALL, LegId("a"), 0, ChannelRole.UNKNOWN, "media")
 
 
+HEARD = Timing(vad_ms=600, queue_ms=40, encode_ms=210, decode_ms=190, merge_ms=15)
+
+
 async def _every_event() -> list[WireEvent]:
     """One event of each kind, as the emitter makes them; the clock stands at 5 s."""
     sink = ListSink()
@@ -90,16 +93,30 @@ async def _every_event() -> list[WireEvent]:
             roles={1: ChannelRole.CUSTOMER},
         )
     )
-    heard = Timing(vad_ms=600, queue_ms=40, encode_ms=210, decode_ms=190, merge_ms=15)
-    await emitter.transcript(Partial(CUSTOMER, "1-1000", 2, 1000, 1800, "責任者を", "出せ", heard), 4998)
+    await _hear(emitter)
+    await _judge(emitter)
+    ledger = WireLedger(
+        channels=(
+            LedgerChannel(index=0, role=ChannelRole.AGENT, duration_ms=4000, captured_ms=3900, lost_ms=100),
+            LedgerChannel(index=1, role=ChannelRole.CUSTOMER, duration_ms=4000, captured_ms=4000),
+        )
+    )
+    recording = WireRecording(id="r1", manifest_sha256="00", path="var/archive/recordings/r1")
+    await emitter.ended(4000, "stop", recording, ledger)
+    return sink.events
+
+
+async def _hear(emitter: Emitter) -> None:
+    """What is heard, or is not."""
+    await emitter.transcript(Partial(CUSTOMER, "1-1000", 2, 1000, 1800, "責任者を", "出せ", HEARD), 4998)
     words = (Word("責任者を", 1000, 1500, 0.91234), Word("出せ", 1500, 2000, 0.8, heard="だせ"))
     await emitter.transcript(
-        Utterance(CUSTOMER, "1-1000", 1000, 2000, "責任者を出せ", words, "ja", "base", heard), 4995
+        Utterance(CUSTOMER, "1-1000", 1000, 2000, "責任者を出せ", words, "ja", "base", HEARD), 4995
     )
     shared = tuple(replace(word, speaker=name) for word, name in zip(words, ("S1", "unknown"), strict=True))
     await emitter.transcript(Utterance(MONO, "0-1000", 1000, 2000, "責任者を出せ", shared, "ja", "base"))
     await emitter.transcript(SpeakersFound(MONO, "0-1000", 1000, 2000, shared))
-    await emitter.transcript(Quarantined(CUSTOMER, 2500, 3000, "ご視聴", "no-speech", "1-2500", heard), 5000)
+    await emitter.transcript(Quarantined(CUSTOMER, 2500, 3000, "ご視聴", "no-speech", "1-2500", HEARD), 5000)
     await emitter.transcript(NotAssisted(AGENT, 3000, 3500, "overload"))
     await emitter.gap(Gap(AGENT, 8000, 800, GapCause.LOST, 8000))
     await emitter.masking(True, "card-asked", 3500, 63_500)
@@ -108,7 +125,11 @@ async def _every_event() -> list[WireEvent]:
     await emitter.transcript(LoadChanged(3900, "shedding", 3000))
     await emitter.transcript(VoiceChanged(CUSTOMER, 3200, 3950, True, 7.412, 3.08))
     await emitter.transcript(VoiceChanged(CUSTOMER, 3200, 3990, False, 1.26, None))
-    cause = Cause(since_ms=2000, timing=heard, came_ms=4890, asked_ms=4900)
+
+
+async def _judge(emitter: Emitter) -> None:
+    """What the engine makes of it."""
+    cause = Cause(since_ms=2000, timing=HEARD, came_ms=4890, asked_ms=4900)
     await emitter.assist(
         Alert(
             "a1", Category.THREAT, Severity.DANGER, True, "threat.visit", 2000, ("1-1000",), "出せ", "理由"
@@ -147,15 +168,6 @@ async def _every_event() -> list[WireEvent]:
             record_keeping=RecordKeeping(True, "complaint", "苦情は、申し出・対応・結果を残す", ("u1",)),
         )
     )
-    ledger = WireLedger(
-        channels=(
-            LedgerChannel(index=0, role=ChannelRole.AGENT, duration_ms=4000, captured_ms=3900, lost_ms=100),
-            LedgerChannel(index=1, role=ChannelRole.CUSTOMER, duration_ms=4000, captured_ms=4000),
-        )
-    )
-    recording = WireRecording(id="r1", manifest_sha256="00", path="var/archive/recordings/r1")
-    await emitter.ended(4000, "stop", recording, ledger)
-    return sink.events
 
 
 async def test_every_event_looks_as_the_contract_says(request: pytest.FixtureRequest) -> None:

@@ -22,7 +22,7 @@ export function MaskingButton({ masking }: { masking: Masking }) {
           data-testid="mask"
         >
           {t("masking.start")}
-          <kbd className={deskClasses.kbd}>F4</kbd>
+          <kbd className={deskClasses.kbdOn}>F4</kbd>
         </Button>
       </Popover.Target>
       <Popover.Dropdown role="alert">{masking.error !== null && problemText(masking.error)}</Popover.Dropdown>
